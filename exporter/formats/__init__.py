@@ -1,0 +1,42 @@
+"""The file formats: one module each, with `write(graph, folder, options) -> Artifact` and `check(graph) -> list[Problem]`."""
+
+import importlib
+from pathlib import Path
+from typing import Protocol, cast
+
+from exporter.errors import unknown_name
+from exporter.formats.artifact import Artifact, Problem, Tensor, WriteOptions
+from exporter.graph import Graph
+
+__all__ = ["FORMATS", "Artifact", "Problem", "Tensor", "WriteOptions", "Writer", "load_writer"]
+
+
+class Writer(Protocol):
+    """What each format's module offers; the module itself is the object."""
+
+    PRECISIONS: tuple[str, ...]
+
+    def write(self, graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
+        """Write the model's files into an existing folder; same graph and options, same bytes.
+
+        Raises:
+            UnsupportedOpError: Names every layer that the format cannot express, all at once.
+        """
+
+    def check(self, graph: Graph) -> list[Problem]:
+        """Every layer that the format cannot express or that is slow there; nothing is written."""
+
+
+FORMATS = {"ncnn": "exporter.formats.ncnn", "tflite": "exporter.formats.tflite", "onnx": "exporter.formats.onnx"}
+"""Format name to its module."""
+
+
+def load_writer(name: str) -> Writer:
+    """The writer of a format.
+
+    Raises:
+        UsageError: If there is none of that name; suggests the nearest.
+    """
+    if name not in FORMATS:
+        raise unknown_name("format", name, FORMATS)
+    return cast(Writer, importlib.import_module(FORMATS[name]))

@@ -1,0 +1,82 @@
+"""What a writer hands on: the files it wrote and how their tensors stand to the Graph's values."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from exporter.array import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor of a written file.
+
+    Attributes:
+        name: Its name in the file.
+        graph_name: The Graph value that it holds.
+        shape: Its shape in the file; ncnn's has no batch axis.
+        perm: File axis i holds Graph axis perm[i]; where the file has no batch axis, perm still counts the Graph's axes and leaves 0 out.
+        dtype: numpy name of its element type.
+    """
+
+    name: str
+    graph_name: str
+    shape: tuple[int, ...]
+    perm: tuple[int, ...]
+    dtype: str = "float32"
+
+    def from_graph(self, x: Array) -> Array:
+        """One sample in Graph layout, axis 0 of length 1, as this tensor wants it."""
+        sample = x if 0 in self.perm else x[0]
+        axes = self.perm if 0 in self.perm else tuple(a - 1 for a in self.perm)
+        return np.ascontiguousarray(sample.transpose(axes), self.dtype).reshape(self.shape)
+
+    def to_graph(self, x: Array, graph_shape: tuple[int, ...]) -> Array:
+        """This tensor's array as one sample in Graph layout; graph_shape has 1 on axis 0."""
+        batchless = 0 not in self.perm
+        axes = tuple(a - 1 for a in self.perm) if batchless else self.perm
+        dims = graph_shape[1:] if batchless else graph_shape
+        return x.reshape([dims[a] for a in axes]).transpose(np.argsort(axes)).reshape(graph_shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A written model.
+
+    Attributes:
+        format: "onnx", "ncnn" or "tflite".
+        path: The file that an engine is pointed to (for ncnn the `.param`).
+        files: All files of the model, `path` first.
+        precision: What runs, e.g. "fp32".
+        inputs: In the Graph's order.
+        outputs: In the Graph's order.
+        taps: Graph value name to the file's tensor that holds it, for every value that survived fusion.
+    """
+
+    format: str
+    path: Path
+    files: tuple[Path, ...]
+    precision: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    taps: dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A layer that a format cannot express (`fatal`), or that leaves its engine's fast path."""
+
+    layer: str
+    op: str
+    reason: str
+    fatal: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """How to write: precision "fp32" or "fp16"; layout "nchw" or "nhwc" (onnx only, None: the source's); opset (onnx only)."""
+
+    precision: str = "fp32"
+    layout: str | None = None
+    opset: int | None = None

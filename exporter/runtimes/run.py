@@ -1,0 +1,38 @@
+"""Run a written file in its real engine, in a child process with a time limit."""
+
+from pathlib import Path
+from typing import Any
+
+from exporter.child import Child
+from exporter.errors import unknown_name
+
+RUNTIMES = {"ncnn": "runtimes.ncnn", "litert": "runtimes.litert", "onnxruntime": "runtimes.onnxruntime"}
+"""Engine name to the module (below `exporter`) whose `Session` runs it.
+
+A `Session(path, threads, options)` has `facts` with "inputs" and "outputs" (lists of {name, shape, dtype}), "engine", "version" and
+"load_ms", and two verbs, both answering (facts, arrays):
+    run(arrays, tensors): one inference on one sample, arrays by input name in the file's own layout; returns the named tensors,
+        inner ones too (taps), all outputs when `tensors` is None.
+    time(runs, warmup): inferences on the arrays of the last `run`; facts["ms"] holds every timed run, facts["first_ms"] the first ever.
+"""
+
+
+def open_engine(
+    runtime: str, path: Path, *, threads: int = 1, options: dict[str, Any] | None = None, timeout_s: float = 300.0
+) -> Child:
+    """Start the engine on a file. Use as a context manager.
+
+    Args:
+        runtime: "ncnn", "litert" or "onnxruntime".
+        path: The artifact's main file.
+        threads: Threads of the engine.
+        options: The manifest's `runtime_options`, e.g. {"use_fp16_arithmetic": False} for ncnn.
+        timeout_s: Limit of one call.
+
+    Raises:
+        EngineError: If the engine refuses the file or crashes on it.
+    """
+    if runtime not in RUNTIMES:
+        raise unknown_name("runtime", runtime, RUNTIMES)
+    setup = {"path": str(path), "threads": threads, "options": options or {}}
+    return Child(RUNTIMES[runtime], setup, what=f"{runtime} on {path.name}", timeout_s=timeout_s)
