@@ -17,8 +17,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from exporter.errors import BY_CODE, EngineError, MexportError
 from exporter.array import Array
+from exporter.errors import BY_CODE, EngineError, MexportError
 
 Reply = tuple[dict[str, Any], dict[str, Array]]
 
@@ -70,9 +70,10 @@ class Child:
         request: dict[str, Any] = {"verb": verb, "args": args}
         if arrays is not None:
             request["arrays"] = str(Path(self.folder.name, f"in{self.count}.npz"))
-            np.savez(request["arrays"], allow_pickle=False, **arrays)  # type: ignore[arg-type]
+            np.savez(request["arrays"], allow_pickle=False, **arrays)
         request["reply"] = str(Path(self.folder.name, f"out{self.count}.npz"))
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         try:
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
@@ -107,9 +108,7 @@ class Child:
         last = self.log.read_text(errors="replace").strip().splitlines()[-3:]
         tail = "; it last wrote: " + " | ".join(last) if last else ""
         self.close()
-        return self.error(
-            f"{self.what}: the process was {how}{tail}", hint="the file may be damaged; build it again, or run with -v"
-        )
+        return self.error(f"{self.what}: the process was {how}{tail}", hint="the file may be damaged; build it again, or run with -v")
 
     def close(self) -> None:
         """End the process and remove its folder; safe to call twice."""

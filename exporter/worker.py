@@ -66,4 +66,4 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1])
     except KeyboardInterrupt:
-        sys.exit(130)
+        os._exit(130)

@@ -48,4 +48,4 @@ def _serialise(graph: Graph, wanted: Sequence[str]) -> bytes:
         if name not in inner:
             raise KeyError(f"no value named {name}")
         proto.graph.output.add().name = name
-    return proto.SerializeToString()
+    return bytes(proto.SerializeToString())

@@ -17,9 +17,7 @@ A `Session(path, threads, options)` has `facts` with "inputs" and "outputs" (lis
 """
 
 
-def open_engine(
-    runtime: str, path: Path, *, threads: int = 1, options: dict[str, Any] | None = None, timeout_s: float = 300.0
-) -> Child:
+def open_engine(runtime: str, path: Path, *, threads: int = 1, options: dict[str, Any] | None = None, timeout_s: float = 300.0) -> Child:
     """Start the engine on a file. Use as a context manager.
 
     Args:
