@@ -1,0 +1,154 @@
+"""How near two sets of outputs are, and whether that is near enough."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from exporter.array import Array
+from exporter.errors import ParityError
+
+PROBABILITY_FLOOR = 1e-30
+"""Probabilities below it are compared as if they were it: their logarithm is float32 noise."""
+
+LOGIT_CEILING = 1 - 1e-3
+"""Sigmoid outputs above it are compared as if they were it: float32 holds too little of 1 - p there."""
+
+
+JSON_INFINITY = {"max_abs": 1e38, "rel": 1e38, "sqnr_db": 999.0}
+"""What stands for infinity in JSON, by field of a Comparison."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One output against what it must be, over all samples.
+
+    Attributes:
+        max_abs: Largest absolute difference.
+        rel: max_abs over the largest absolute reference value (over 1 where the reference is all zero).
+        sqnr_db: Signal over noise, in decibels; infinity when equal.
+        cosine: Cosine of the two arrays seen as vectors.
+        top1_agreement: Share of samples with the same argmax; None for outputs that are not one row of scores a sample.
+        n: Number of samples.
+    """
+
+    max_abs: float
+    rel: float
+    sqnr_db: float
+    cosine: float
+    top1_agreement: float | None
+    n: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest; infinities become large numbers, as JSON has none."""
+        facts = asdict(self)
+        for name in ("max_abs", "rel", "sqnr_db"):
+            facts[name] = float(np.clip(facts[name], -JSON_INFINITY[name], JSON_INFINITY[name]))
+        return facts
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a comparison must hold; None where nothing is asked."""
+
+    max_rel: float | None = None
+    min_sqnr_db: float | None = None
+
+    def breach(self, c: Comparison) -> str | None:
+        """What is wrong in words, e.g. "rel 3.1e-03 is above 1.0e-04", or None when all is well."""
+        if self.max_rel is not None and not c.rel <= self.max_rel:
+            return f"rel {c.rel:.1e} is above the limit {self.max_rel:.1e}"
+        if self.min_sqnr_db is not None and not c.sqnr_db >= self.min_sqnr_db:
+            return f"SQNR {c.sqnr_db:.1f} dB is below the limit {self.min_sqnr_db:g} dB"
+        return None
+
+
+def sqnr_db(reference: Array, got: Array) -> float:
+    """Signal over quantization noise: 10 log10(sum(ref²) / sum((ref - got)²)).
+
+    Args:
+        reference: Float output that is right; any shape, e.g. (n, classes).
+        got: What is judged; same shape.
+
+    Returns:
+        Decibels, higher is better; 6 dB is about one bit. Infinity when equal, minus infinity where a zero signal is missed.
+
+    Raises:
+        ParityError: If the shapes differ; names both.
+    """
+    _same_shape(reference, got)
+    ref = reference.astype(np.float64)
+    noise = float(np.sum((ref - got) ** 2))
+    signal = float(np.sum(ref**2))
+    if noise == 0:
+        return float("inf")
+    return 10 * float(np.log10(signal / noise)) if signal > 0 else float("-inf")
+
+
+def compare(reference: Array, got: Array) -> Comparison:
+    """Compare one output; axis 0 counts samples.
+
+    Where the reference is not finite, `got` must be the same infinity or NaN too; the rest is compared as numbers.
+
+    Raises:
+        ParityError: If the shapes differ; names both.
+    """
+    _same_shape(reference, got)
+    ref, other = reference.astype(np.float64), got.astype(np.float64)
+    odd = ~(np.isfinite(ref) & np.isfinite(other))
+    if odd.any():
+        if not np.array_equal(ref[odd], other[odd], equal_nan=True):
+            return Comparison(float("inf"), float("inf"), float("-inf"), 0.0, _agreement(ref, other), len(ref))
+        ref, other = np.where(odd, 0, ref), np.where(odd, 0, other)
+    max_abs = float(np.max(np.abs(ref - other), initial=0.0))
+    size = float(np.max(np.abs(ref), initial=0.0))
+    norms = float(np.linalg.norm(ref) * np.linalg.norm(other))
+    cosine = float(np.vdot(ref, other)) / norms if norms > 0 else float(max_abs == 0)
+    return Comparison(max_abs, max_abs / (size or 1.0), sqnr_db(ref, other), cosine, _agreement(ref, other), len(ref))
+
+
+def compare_all(reference: Mapping[str, Array], got: Mapping[str, Array]) -> dict[str, Comparison]:
+    """Compare every output of `reference` by name.
+
+    Raises:
+        ParityError: If an output is missing or has another shape; names it.
+    """
+    missing = sorted(set(reference) - set(got))
+    if missing:
+        raise ParityError(f"outputs missing: {', '.join(missing)}; there are: {', '.join(got) or 'none'}")
+    return {name: _named(name, ref, got[name]) for name, ref in reference.items()}
+
+
+def before_activation(op: str, y: Array) -> Array:
+    """What went into a final Softmax or Sigmoid, up to a constant, from what came out of it.
+
+    Used where only outputs are at hand (the source's own framework): probabilities hide errors, their logarithms do not.
+
+    Args:
+        op: "Softmax" or "Sigmoid".
+        y: Probabilities.
+    """
+    p = np.clip(y.astype(np.float64), PROBABILITY_FLOOR, None)
+    if op == "Softmax":
+        return np.log(p)
+    p = np.minimum(p, LOGIT_CEILING)
+    return np.log(p / (1 - p))
+
+
+def _named(name: str, reference: Array, got: Array) -> Comparison:
+    try:
+        return compare(reference, got)
+    except ParityError as problem:
+        raise ParityError(f"output {name}: {problem.message}", hint=problem.hint) from None
+
+
+def _same_shape(reference: Array, got: Array) -> None:
+    if reference.shape != got.shape:
+        raise ParityError(f"the shapes differ: got {got.shape}, needed {reference.shape}")
+
+
+def _agreement(ref: Array, got: Array) -> float | None:
+    if ref.ndim != 2 or ref.shape[1] < 2 or not len(ref):
+        return None
+    return float(np.mean(np.argmax(ref, 1) == np.argmax(got, 1)))
