@@ -10,9 +10,10 @@ RUNTIMES = {"ncnn": "runtimes.ncnn", "litert": "runtimes.litert", "onnxruntime":
 """Engine name to the module (below `exporter`) whose `Session` runs it.
 
 A `Session(path, threads, options)` has `facts` with "inputs" and "outputs" (lists of {name, shape, dtype}), "engine", "version" and
-"load_ms", and two verbs, both answering (facts, arrays):
+"load_ms", inherits `runtimes.batch.BatchSession`, and has three verbs, all answering (facts, arrays):
     run(arrays, tensors): one inference on one sample, arrays by input name in the file's own layout; returns the named tensors,
         inner ones too (taps), all outputs when `tensors` is None.
+    run_many(arrays, tensors): `run` on every sample; arrays and answers have one more axis in front (from BatchSession).
     time(runs, warmup): inferences on the arrays of the last `run`; facts["ms"] holds every timed run, facts["first_ms"] the first ever.
 """
 
