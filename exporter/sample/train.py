@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import keras
 
 SEED = 7
-EPOCHS = 24
+EPOCHS = 36
 BATCH = 128
 PICTURES_PER_CLASS = 30
 
@@ -69,7 +69,7 @@ def train(x: Array, y: Array) -> "keras.Model":
     keras.utils.set_random_seed(SEED)
     rng = np.random.default_rng(SEED)
     net = build_net()
-    rate = keras.optimizers.schedules.CosineDecay(4e-3, EPOCHS * (len(x) // BATCH + 1))
+    rate = keras.optimizers.schedules.CosineDecay(5e-3, EPOCHS * (len(x) // BATCH + 1))
     net.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     for epoch in range(EPOCHS):
         order = rng.permutation(len(x))
