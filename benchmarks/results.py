@@ -1,0 +1,85 @@
+"""One JSON file a benchmark: rows by key, written after each, so that a stopped run goes on where it was."""
+
+import json
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "results"
+ENGINES = ("tensorflow", "keras", "tf_keras", "onnx", "onnxruntime", "ai-edge-litert", "ncnn", "tf2onnx", "onnxslim", "pnnx", "numpy")
+
+Row = dict[str, Any]
+
+
+def machine() -> Row:
+    """What the numbers were taken on."""
+    model = next((s.split(":")[1].strip() for s in Path("/proc/cpuinfo").read_text().splitlines() if s.startswith("model name")), "unknown")
+    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version(), "tools": tools()}
+
+
+def tools() -> dict[str, str]:
+    """Versions of ours and the peers' packages that are installed."""
+    found = {}
+    for name in ENGINES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+class Results:
+    """The rows of one benchmark.
+
+    Args:
+        name: File name without suffix, below `results/`.
+        again: Forget what an earlier run wrote.
+    """
+
+    def __init__(self, name: str, *, again: bool = False) -> None:
+        self.path = FOLDER / f"{name}.json"
+        stored = json.loads(self.path.read_text()) if self.path.exists() and not again else {}
+        self.rows: dict[str, Row] = stored.get("rows", {})
+
+    def fill(self, key: str, measure: Callable[[], Row]) -> Row:
+        """The row of that key: the stored one, else measured now and stored. A failure is a row too, and is tried again next time."""
+        if key in self.rows and "error" not in self.rows[key]:
+            return self.rows[key]
+        start = time.perf_counter()
+        try:
+            row = measure()
+        except Exception as problem:  # the benchmark goes on; the table shows the failure
+            traceback.print_exc()
+            row = {"error": f"{type(problem).__name__}: {problem}"[:500]}
+        self.rows[key] = row
+        self._save()
+        told = {k: v for k, v in row.items() if not isinstance(v, list | dict)}
+        print(f"{key}: {told} ({time.perf_counter() - start:.1f} s)", file=sys.stderr, flush=True)
+        return row
+
+    def _save(self) -> None:
+        FOLDER.mkdir(exist_ok=True)
+        text = json.dumps({"machine": machine(), "rows": self.rows}, indent=1, sort_keys=True)
+        aside = self.path.with_suffix(".part")
+        aside.write_text(text + "\n")
+        aside.replace(self.path)
+
+
+def wanted(names: list[str]) -> list[str]:
+    """The names given on the command line, else all."""
+    given = [a for a in sys.argv[1:] if not a.startswith("-")]
+    unknown = set(given) - set(names)
+    if unknown:
+        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(names)}")
+    return given or names
+
+
+def again() -> bool:
+    """Whether `--again` asks to measure everything anew."""
+    return "--again" in sys.argv[1:]
