@@ -1,0 +1,182 @@
+"""The cache: loaded graphs, reference outputs, calibration statistics, trained models. Entries are complete or absent.
+
+An entry is a folder, `ROOT/KIND/KEY/`. Whoever reads one holds a shared lock on it until the Store is closed, so that `gc` in any process
+leaves it alone.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from exporter import disk
+from exporter.errors import DiskError, unknown_name
+
+KINDS = ("graph", "reference", "calibration", "model")
+LIMIT_BYTES = 10 * 10**9
+
+
+def default_root() -> Path:
+    """$MEXPORT_CACHE, else $XDG_CACHE_HOME/mexport, else ~/.cache/mexport."""
+    if cache := os.environ.get("MEXPORT_CACHE"):
+        return Path(cache)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(base or Path.home() / ".cache") / "mexport"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """One cached thing: kind, key, size in bytes, time of last use in seconds since the epoch."""
+
+    kind: str
+    key: str
+    bytes: int
+    last_used: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Freed:
+    """What a `gc` did: entries removed, bytes freed, entries kept because someone reads them, dead drafts swept."""
+
+    entries: int
+    bytes: int
+    in_use: int
+    drafts: int
+
+
+class Store:
+    """One cache folder.
+
+    Args:
+        root: The folder; `default_root()` if None. Made on the first write.
+        limit_bytes: `put` removes what was used longest ago beyond it.
+    """
+
+    def __init__(self, root: Path | None = None, limit_bytes: int = LIMIT_BYTES) -> None:
+        self.root = root or default_root()
+        self.limit_bytes = limit_bytes
+        self._held: dict[Path, int] = {}
+
+    def key(self, kind: str, **parts: Any) -> str:
+        """The key of a thing: sha256 of its kind, everything it is made from, and our own code.
+
+        Args:
+            kind: One of KINDS.
+            parts: Plain data, paths as text, dataclasses: source sha256, settings, tool versions.
+        """
+        _check(kind)
+        facts = {"kind": kind, "code": code_version(), "parts": plain(parts)}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def get(self, kind: str, key: str) -> Path | None:
+        """The entry's folder, None if absent. It stays until the Store is closed."""
+        _check(kind)
+        folder = self.root / kind / key
+        if folder in self._held:
+            return folder
+        try:
+            handle = disk.hold(folder)
+        except PermissionError as problem:
+            raise DiskError(f"the cache cannot be read: {folder}", hint="give another folder in $MEXPORT_CACHE") from problem
+        if handle is None:
+            return None
+        self._held[folder] = handle
+        with contextlib.suppress(OSError):  # a cache on a read-only disk serves without noting the use
+            os.utime(handle)
+        return folder
+
+    @contextlib.contextmanager
+    def put(self, kind: str, key: str) -> Iterator[Path]:
+        """A folder to write the entry into; it becomes the entry when the block ends well, else it vanishes.
+
+        Raises:
+            DiskError: If the disk is full or cannot be written.
+        """
+        _check(kind)
+        place = self.root / kind / key
+        with disk.draft(place.parent) as folder:
+            yield folder
+            disk.publish(folder, place)
+        self.gc(self.limit_bytes)
+
+    def ls(self) -> list[Entry]:
+        """All entries, used longest ago first."""
+        folders = [f for kind in KINDS for f in (self.root / kind).glob("*") if not f.name.startswith(disk.DRAFT)]
+        return sorted(filter(None, map(_entry, folders)), key=lambda e: (e.last_used, e.key))
+
+    def gc(self, limit_bytes: int = LIMIT_BYTES) -> Freed:
+        """Remove what was used longest ago until the rest fits; sweep what dead processes left. Entries in use stay."""
+        drafts = sum(disk.sweep(self.root / kind) for kind in KINDS)
+        entries = self.ls()
+        total = sum(e.bytes for e in entries)
+        removed = freed = in_use = 0
+        with disk.disk_errors(self.root):
+            for entry in entries:
+                if total - freed <= limit_bytes:
+                    break
+                if disk.discard(self.root / entry.kind / entry.key):
+                    removed, freed = removed + 1, freed + entry.bytes
+                else:
+                    in_use += 1
+        return Freed(removed, freed, in_use, drafts)
+
+    def close(self) -> None:
+        """Let go of the entries that were read."""
+        for handle in self._held.values():
+            os.close(handle)
+        self._held.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
+
+
+def _check(kind: str) -> None:
+    if kind not in KINDS:
+        raise unknown_name("kind of cache entry", kind, KINDS)
+
+
+def _entry(folder: Path) -> Entry | None:
+    try:
+        size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+        return Entry(folder.parent.name, folder.name, size, folder.stat().st_mtime)
+    except FileNotFoundError:  # another process removed it meanwhile
+        return None
+
+
+@functools.cache
+def code_version() -> str:
+    """sha256 over our own Python files: another version of the code finds nothing that an earlier one computed."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """Settings as JSON data.
+
+    Raises:
+        TypeError: For an object that has no plain form; a key must not depend on an address in memory.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, set | frozenset):
+        return sorted(plain(v) for v in value)
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"no plain form for a cache key: {type(value).__name__}")
