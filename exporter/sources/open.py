@@ -1,0 +1,190 @@
+"""The one door for models: which kind a path holds, and the Source that reads it."""
+
+import hashlib
+import importlib.metadata
+import os
+import re
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from exporter.array import Array
+from exporter.child import Child
+from exporter.errors import SourceError
+from exporter.graph import Graph
+from exporter.graph.files import load_graph
+from exporter.sources.options import LoadOptions, SourceInfo
+from exporter.sources.sniff import sniff
+
+__all__ = ["LoadOptions", "Source", "SourceInfo", "open_source"]
+
+LIMIT_S = 900.0
+"""Time limit of one call into a source's framework, in seconds."""
+
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1"}
+
+
+class Source(ABC):
+    """An opened model. Its framework, if any, runs in a child process that starts at the first call and ends with `close`."""
+
+    info: SourceInfo
+
+    def __init__(self, info: SourceInfo, options: LoadOptions) -> None:
+        self.info, self.options = info, options
+        self._child: Child | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name, fit for a folder: letters, digits, `_`, `-` and `.`."""
+        stem = self.info.path.resolve().name if self.info.format == "saved_model" else self.info.path.stem
+        return re.sub(r"[^\w.-]+", "_", self.options.name or stem, flags=re.ASCII).strip("._-") or "model"
+
+    @abstractmethod
+    def load(self) -> Graph:
+        """The model as a Graph.
+
+        Raises:
+            SourceError: If the model cannot be read or is refused.
+        """
+
+    def reference(self, inputs: dict[str, Array]) -> dict[str, Array]:
+        """Outputs of the untouched source in its own framework.
+
+        Args:
+            inputs: By source name, in the source's layout; axis 0 holds any number of samples.
+
+        Returns:
+            By source name, in the source's layout; axis 0 as given.
+        """
+        _, outputs = self._framework().call("reference", inputs)
+        return outputs
+
+    @abstractmethod
+    def _framework(self) -> Child:
+        """The child process of this source."""
+
+    def _start(self, module: str) -> Child:
+        if self._child is None:
+            setup = {"path": str(self.info.path.resolve()), "options": self.options.to_json()}
+            what = f"{self.info.framework} on {self.info.path.name}"
+            env = {k: v for k, v in _QUIET.items() if k not in os.environ}
+            self._child = Child(module, setup, what=what, timeout_s=LIMIT_S, error=SourceError, env=env)
+        return self._child
+
+    def close(self) -> None:
+        """End the child process; safe to call twice."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class FrameworkSource(Source):
+    """A model that only its framework can read: one child process both loads it and gives the reference."""
+
+    def __init__(self, info: SourceInfo, options: LoadOptions, module: str) -> None:
+        super().__init__(info, options)
+        self.module = module
+
+    def load(self) -> Graph:
+        """The Graph that the child wrote; its weights stay mapped to a file that is already unlinked."""
+        with tempfile.TemporaryDirectory(prefix="mexport-source-") as folder:
+            self._framework().call("load", folder=folder)
+            graph = load_graph(Path(folder))
+            for value in graph.model.graph.initializers.values():
+                if value.const_value is not None:
+                    value.const_value.numpy()  # maps the file; reads nothing yet
+        graph.name = self.name
+        return graph
+
+    def _framework(self) -> Child:
+        return self._start(self.module)
+
+
+class OnnxSource(Source):
+    """An ONNX file: loaded here, where time and memory matter; onnxruntime gives the reference in a child process."""
+
+    def load(self) -> Graph:
+        """The Graph; big weights stay as the file holds them."""
+        from exporter.sources.onnx import load
+
+        return load(self.info.path, self.options, self.name)
+
+    def _framework(self) -> Child:
+        return self._start("sources.onnx_reference")
+
+
+def _keras(info: SourceInfo, options: LoadOptions) -> Source:
+    return FrameworkSource(info, options, "sources.keras")
+
+
+def _saved_model(info: SourceInfo, options: LoadOptions) -> Source:
+    return FrameworkSource(info, options, "sources.saved_model")
+
+
+SOURCES: dict[str, Callable[[SourceInfo, LoadOptions], Source]] = {
+    "keras": _keras, "h5": _keras, "saved_model": _saved_model, "onnx": OnnxSource,
+}  # fmt: skip
+"""Who reads each kind of model."""
+
+
+def open_source(path: Path | str, options: LoadOptions | None = None) -> Source:
+    """Open a model by what it holds, whatever its suffix says.
+
+    Args:
+        path: A `.keras`, `.h5`, `.hdf5` or `.onnx` file, or a SavedModel folder.
+        options: How to read it.
+
+    Raises:
+        SourceError: If there is nothing, or something that is no model we read: says what it is and how to get on.
+    """
+    path = Path(path)
+    kind = sniff(path)
+    framework = _framework_of(kind, path)
+    info = SourceInfo(path, _sha256(path), kind, framework, importlib.metadata.version(framework.replace("_", "-")))
+    return SOURCES[kind](info, options or LoadOptions())
+
+
+def _framework_of(kind: str, path: Path) -> str:
+    if kind == "h5":
+        return "tf_keras" if _keras_major(path) < 3 else "keras"
+    return {"keras": "keras", "saved_model": "tensorflow", "onnx": "onnxruntime"}[kind]
+
+
+def _keras_major(path: Path) -> int:
+    """Major version of the Keras that wrote an HDF5 file; 2 when it does not say."""
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            version = file.attrs.get("keras_version", "2")
+    except OSError as problem:
+        raise SourceError(
+            f"{path.name}: begins like an HDF5 file but cannot be read ({str(problem)[:120]})",
+            hint="the file is damaged or was not downloaded whole; fetch it again",
+        ) from problem
+    text = version.decode() if isinstance(version, bytes) else str(version)
+    return int(text.split(".")[0]) if text[:1].isdigit() else 2
+
+
+def _sha256(path: Path) -> str:
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    total = hashlib.sha256()
+    for name, file_path in _files(path):
+        total.update(name.encode() + b"\0" + bytes.fromhex(_sha256(file_path)))
+    return total.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    found = sorted((p.relative_to(folder).as_posix(), p) for p in folder.rglob("*") if p.is_file())
+    yield from found
