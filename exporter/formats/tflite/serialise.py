@@ -1,0 +1,162 @@
+"""The op list as a flatbuffer, written in place: weights go from the source's memory straight into the file's bytes."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from exporter.array import Array
+from exporter.errors import UnsupportedOpError
+from exporter.formats.tflite.ops import TfModel, TfOp, TfTensor
+from exporter.formats.tflite.versions import version_of
+
+ALIGNMENT = 16
+"""Bytes; engines map weights into memory and read them by vector instructions."""
+
+_LIMIT = 2**31 - 2**20
+_SMALL = 1 << 16
+_TYPES = {"float16": 1, "float32": 0, "int32": 2}
+_OPTIONS = {
+    "CONV_2D": "Conv2D", "DEPTHWISE_CONV_2D": "DepthwiseConv2D", "MAX_POOL_2D": "Pool2D", "AVERAGE_POOL_2D": "Pool2D",
+    "CONCATENATION": "Concatenation", "MEAN": "Reducer", "SUM": "Reducer", "REDUCE_MAX": "Reducer", "REDUCE_MIN": "Reducer",
+    "REDUCE_PROD": "Reducer", "MAXIMUM": "MaximumMinimum", "MINIMUM": "MaximumMinimum", "PADV2": "PadV2", "SPLIT": "Split",
+    "BATCH_MATMUL": "BatchMatMul",
+}  # fmt: skip
+"""Names of options tables that do not follow from the op's name."""
+
+_ENUMS = {"padding": schema.Padding, "fusedActivationFunction": schema.ActivationFunctionType, "mode": schema.MirrorPadMode}
+
+
+class _Buffer(schema.BufferT):  # type: ignore[misc]
+    """A buffer whose bytes are copied once, into their place in the file, aligned."""
+
+    def __init__(self, content: Array) -> None:
+        super().__init__()
+        self.content = content
+
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 - the generated name
+        """Called by the generated code that writes the model."""
+        size = self.content.nbytes
+        builder.StartVector(1, size, ALIGNMENT)
+        builder.head -= size
+        place = np.frombuffer(builder.Bytes, self.content.dtype, self.content.size, builder.head)
+        np.copyto(place.reshape(self.content.shape), self.content)
+        vector = builder.EndVector()
+        schema.BufferStart(builder)
+        schema.BufferAddData(builder, vector)
+        return int(schema.BufferEnd(builder))
+
+
+def serialise(model: TfModel, path: Path) -> None:
+    """Write the model's file.
+
+    Raises:
+        UnsupportedOpError: If it would be larger than the 2 GiB that a flatbuffer holds.
+    """
+    table = _Tables()
+    builder = table.build(model)
+    with path.open("wb") as file:
+        file.write(memoryview(builder.Bytes)[builder.head :])
+
+
+class _Tables:
+    """Collects the file's tables; equal constants share a buffer."""
+
+    def __init__(self) -> None:
+        self.tensors: list[Any] = []
+        self.buffers: list[Any] = [schema.BufferT()]
+        self.index: dict[TfTensor, int] = {}
+        self.shared: dict[tuple[Any, ...], int] = {}
+        self.codes: dict[tuple[str, int], int] = {}
+        self.bytes = 0
+
+    def build(self, model: TfModel) -> flatbuffers.Builder:
+        """The finished flatbuffer."""
+        graph = schema.SubGraphT()
+        graph.name = b"main"
+        graph.inputs = np.array([self.tensor(t) for t in model.inputs], np.int32)
+        graph.operators = [self.operator(op) for op in model.ops]
+        graph.outputs = np.array([self.tensor(t) for t in model.outputs], np.int32)
+        graph.tensors = self.tensors
+        root = schema.ModelT()
+        root.version, root.description = 3, b"mexport"
+        root.operatorCodes, root.subgraphs, root.buffers = self._operator_codes(), [graph], self.buffers
+        root.signatureDefs = [self._signature(model)]
+        room = self.bytes + 1024 * (len(self.tensors) + len(model.ops) + 64)
+        if room > _LIMIT:
+            got = f"{self.bytes / 2**30:.2f} GiB of weights"
+            raise UnsupportedOpError(f"{got}: a TFLite file holds at most 2 GiB", hint="write it as fp16, or compress the model first")
+        builder = flatbuffers.Builder(room)
+        builder.Finish(root.Pack(builder), b"TFL3")
+        return builder
+
+    def tensor(self, t: TfTensor) -> int:
+        """The tensor's index, a new one on first sight."""
+        if t not in self.index:
+            self.index[t] = self._constant(t) if t.data is not None else self._new(t, 0)
+        return self.index[t]
+
+    def _new(self, t: TfTensor, buffer: int) -> int:
+        table = schema.TensorT()
+        table.name, table.shape, table.buffer = t.name.encode(), np.array(t.shape, np.int32), buffer
+        table.type = _TYPES[t.dtype.name]
+        self.tensors.append(table)
+        return len(self.tensors) - 1
+
+    def _constant(self, t: TfTensor) -> int:
+        assert t.data is not None
+        data = t.data
+        if data.nbytes <= _SMALL:
+            same: Any = hashlib.blake2b(np.ascontiguousarray(data).tobytes(), digest_size=16).digest()
+        else:
+            same = (data.__array_interface__["data"][0], data.shape, data.strides)
+        key = (data.dtype.str, t.shape, same)
+        if key not in self.shared:
+            self.buffers.append(_Buffer(data))
+            self.bytes += data.nbytes + 2 * ALIGNMENT
+            self.shared[key] = self._new(t, len(self.buffers) - 1)
+        return self.shared[key]
+
+    def operator(self, op: TfOp) -> Any:
+        """One operator's table."""
+        table = schema.OperatorT()
+        table.opcodeIndex = self.codes.setdefault((op.kind, version_of(op)), len(self.codes))
+        table.inputs = np.array([self.tensor(t) for t in op.inputs], np.int32)
+        table.outputs = np.array([self.tensor(t) for t in op.outputs], np.int32)
+        name = _OPTIONS.get(op.kind, "".join(part.capitalize() for part in op.kind.split("_"))) + "Options"
+        if hasattr(schema, name + "T") and hasattr(schema.BuiltinOptions, name):
+            table.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+            table.builtinOptions = getattr(schema, name + "T")()
+            for key, value in op.options.items():
+                if not hasattr(table.builtinOptions, key):
+                    raise AttributeError(f"{name} has no {key}")
+                setattr(table.builtinOptions, key, getattr(_ENUMS[key], value) if key in _ENUMS else value)
+        elif op.options:
+            raise AttributeError(f"{op.kind} takes no options, got {sorted(op.options)}")
+        return table
+
+    def _operator_codes(self) -> list[Any]:
+        found = []
+        for kind, version in self.codes:
+            code = schema.OperatorCodeT()
+            code.builtinCode, code.version = getattr(schema.BuiltinOperator, kind), version
+            code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+            found.append(code)
+        return found
+
+    def _signature(self, model: TfModel) -> Any:
+        signature = schema.SignatureDefT()
+        signature.signatureKey, signature.subgraphIndex = b"serving_default", 0
+        signature.inputs, signature.outputs = self._names(model.inputs), self._names(model.outputs)
+        return signature
+
+    def _names(self, tensors: list[TfTensor]) -> list[Any]:
+        found = []
+        for t in tensors:
+            entry = schema.TensorMapT()
+            entry.name, entry.tensorIndex = t.name.encode(), self.index[t]
+            found.append(entry)
+        return found
