@@ -40,7 +40,8 @@ def evaluate(graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | 
 
 
 def _serialise(graph: Graph, wanted: Sequence[str]) -> bytes:
-    proto = ir.to_proto(graph.model)
+    """The graph as bytes, weights that lie on disk included, with the wanted inner values as outputs too."""
+    proto = ir.to_proto(ir.external_data.load_to_model(graph.model.clone()))
     have = {o.name for o in proto.graph.output}
     inner = {o for n in proto.graph.node for o in n.output}
     missing = [name for name in wanted if name not in have]

@@ -1,0 +1,116 @@
+"""Opens a screened file with the framework that wrote it."""
+
+import importlib
+import os
+import sys
+import warnings
+from types import ModuleType
+from typing import Any
+
+from exporter.errors import SourceError, UsageError
+from exporter.sources.keras.screen import screen
+from exporter.sources.keras.signature import layers_of
+from exporter.sources.keras.stored import Stored
+
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1", "TF_ENABLE_ONEDNN_OPTS": "0"}
+"""Set before TensorFlow is imported: quiet, its own backend, the same arithmetic everywhere."""
+
+
+def framework(name: str) -> ModuleType:
+    """The module `keras` or `tf_keras`, imported with our environment."""
+    for key, value in ENVIRONMENT.items():
+        os.environ[key] = value
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = importlib.import_module(name)
+        importlib.import_module("tensorflow").get_logger().setLevel("ERROR")
+    return module
+
+
+def load_stored(stored: Stored, *, trust: bool = False, custom_objects: str | None = None) -> Any:
+    """The model object, every layer computing in float32.
+
+    Raises:
+        SourceError: If the file is refused by name, or its framework cannot read it.
+        UsageError: If custom objects are given without trust.
+    """
+    keras = framework(stored.framework)
+    own = _custom(custom_objects, trust)
+    if not trust:
+        screen(stored.config, stored.path.name, keras, known=frozenset(_common(keras)))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = _open(keras, stored, {**_common(keras), **own}, trust)
+    except Exception as problem:  # whatever the framework trips over is the file's fault, and told in our words
+        raise _unreadable(stored, keras, problem) from problem
+    _compute_in_float32(model)
+    return model
+
+
+def _open(keras: Any, stored: Stored, custom_objects: dict[str, Any], trust: bool) -> Any:
+    return keras.models.load_model(_suffixed(stored), custom_objects=custom_objects, compile=False, safe_mode=not trust)
+
+
+def _suffixed(stored: Stored) -> str:
+    """The path under a suffix by which both frameworks choose their reader."""
+    wanted = (".keras",) if stored.format == "keras" else (".h5", ".hdf5")
+    if stored.path.suffix in wanted:
+        return str(stored.path)
+    import tempfile
+
+    link = os.path.join(tempfile.mkdtemp(prefix="mexport-"), f"model{wanted[0]}")
+    os.symlink(stored.path.resolve(), link)
+    return link
+
+
+def _unreadable(stored: Stored, keras: Any, problem: Exception) -> SourceError:
+    lines = [line.strip() for line in str(problem).strip().splitlines() if line.strip()]
+    told = (lines[0] if lines else type(problem).__name__)[:300]
+    mine = any(word in str(problem) for word in ("custom_object", "Unknown", "register"))
+    hint = (
+        "give the module that defines it: --custom-objects MODULE together with --trust"
+        if mine
+        else "open it in its own Keras version and save it again"
+    )
+    written = f", written by Keras {stored.version}," if stored.version else ""
+    return SourceError(f"{stored.path.name}{written} cannot be read by {keras.__name__} {keras.__version__}: {told}", hint=hint)
+
+
+def _custom(module: str | None, trust: bool) -> dict[str, Any]:
+    """The public names of the user's module; its `custom_objects` dict, if it has one, comes on top."""
+    if module is None:
+        return {}
+    if not trust:
+        raise UsageError(f"--custom-objects {module} runs that module's code", hint="add --trust")
+    if "" not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found = importlib.import_module(module.removesuffix(".py"))
+    except ImportError as problem:
+        raise UsageError(
+            f"--custom-objects {module} cannot be imported: {problem}", hint="name it as Python does, e.g. package.module"
+        ) from problem
+    names = {k: v for k, v in vars(found).items() if callable(v) and not k.startswith("_")}
+    return {**names, **getattr(found, "custom_objects", {}), **getattr(found, "CUSTOM_OBJECTS", {})}
+
+
+def _common(keras: Any) -> dict[str, Any]:
+    """Functions and a layer that old files name without defining them, the way their makers meant them."""
+    import tensorflow as tf
+
+    class FixedDropout(keras.layers.Dropout):  # type: ignore[misc]
+        """Dropout of the older EfficientNet packages; the same at inference."""
+
+    silu = tf.nn.silu
+    return {"relu6": tf.nn.relu6, "swish": silu, "swish_activation": silu, "FixedDropout": FixedDropout}
+
+
+def _compute_in_float32(model: Any) -> None:
+    """Mixed-precision layers compute in float32 from here on: their weights are float32 anyway, phones choose their own."""
+    for layer in layers_of(model):
+        if getattr(layer, "compute_dtype", "float32") in ("float16", "bfloat16"):
+            if hasattr(layer, "_set_dtype_policy"):
+                layer._set_dtype_policy("float32")
+            else:
+                layer.dtype_policy = "float32"
