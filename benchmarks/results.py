@@ -65,9 +65,9 @@ class Results:
 
     def _save(self) -> None:
         FOLDER.mkdir(exist_ok=True)
-        text = json.dumps({"machine": machine(), "rows": self.rows}, indent=1, sort_keys=True)
+        rows = ",\n".join(f"  {json.dumps(key)}: {json.dumps(row, sort_keys=True)}" for key, row in self.rows.items())
         aside = self.path.with_suffix(".part")
-        aside.write_text(text + "\n")
+        aside.write_text(f'{{\n "machine": {json.dumps(machine())},\n "rows": {{\n{rows}\n }}\n}}\n')
         aside.replace(self.path)
 
 

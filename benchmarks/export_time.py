@@ -1,0 +1,54 @@
+"""Fresh process to renamed file: seconds and peak memory, verification excluded, as the manifest has them; and how long `--help` takes.
+
+    python -m benchmarks.export_time [mobilenetv2 vgg16] [--again]
+
+The ONNX sources are those that tf2onnx makes from the same nets. Best of five runs: the machine's other work only adds.
+"""
+
+import time
+from functools import partial
+from pathlib import Path
+
+from benchmarks.ours import TARGETS, build, mexport
+from benchmarks.peers import peer_file
+from benchmarks.results import Results, Row, again, wanted
+from benchmarks.sources import keras_file
+
+NETS = ["mobilenetv2", "vgg16"]
+RUNS = 5
+
+
+def measure(source: Path, file_format: str) -> Row:
+    """Build one source several times."""
+    seconds, peak = [], []
+    for _ in range(RUNS):
+        built = build(source, file_format)
+        seconds.append(built.number("seconds_verify_excluded"))
+        peak.append(built.number("peak_rss_verify_excluded"))
+    weights = sum(f["bytes"] for f in built.manifest["files"] if f["path"].startswith("model."))
+    return {"seconds": min(seconds), "all_seconds": seconds, "peak_rss_bytes": max(peak), "weight_bytes": weights}
+
+
+def measure_help() -> Row:
+    """Wall time of `mexport --help` in a fresh process."""
+    seconds = []
+    for _ in range(2 * RUNS):
+        start = time.perf_counter()
+        mexport("--help")
+        seconds.append(time.perf_counter() - start)
+    return {"seconds": min(seconds), "all_seconds": seconds}
+
+
+def main() -> None:
+    """Both nets, or those named."""
+    results = Results("export_time", again=again())
+    results.fill("--help", measure_help)
+    for name in wanted(NETS):
+        for kind in ("onnx", "keras"):
+            for file_format in TARGETS:
+                source = peer_file(name, "tf2onnx") if kind == "onnx" else keras_file(name)
+                results.fill(f"{name} {kind} {file_format}", partial(measure, source, file_format))
+
+
+if __name__ == "__main__":
+    main()
