@@ -79,7 +79,7 @@ class Preprocessing:
         Raises:
             DataError: If mean or std are given a channel and x has no such axis of that length.
         """
-        mean, std = (self._along(np.float32(numbers), x, channel_axis) for numbers in (self.mean, self.std))
+        mean, std = (self._along(np.array(numbers, np.float32), x, channel_axis) for numbers in (self.mean, self.std))
         return np.asarray((x.astype(np.float32) - mean) / std, np.float32)
 
     def _along(self, numbers: Array, x: Array, axis: int | None) -> Array:

@@ -1,0 +1,8 @@
+"""Samples in, arrays out: picture folders, .npz, .npy, idx files, and a user's own function."""
+
+from exporter.data.dataset import Dataset
+from exporter.data.open import open_data
+from exporter.data.spec import InputSpec
+from exporter.data.synthetic import synthetic
+
+__all__ = ["Dataset", "InputSpec", "open_data", "synthetic"]

@@ -1,0 +1,94 @@
+"""A data set: samples decoded one after the other, never all at once."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from exporter.array import Array
+from exporter.errors import DataError
+
+Sample = dict[str, Array]
+"""Preprocessed float32 arrays by input name, in the source's layout, without the batch axis."""
+
+
+class Samples(Protocol):
+    """Where samples come from."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """A name for each sample."""
+
+    def read(self, indices: Sequence[int]) -> Iterator[Sample]:
+        """The samples of ascending indices, one at a time."""
+
+    def update(self, digest: "hashlib._Hash") -> None:
+        """Feed everything the samples are made from to a hash."""
+
+
+@dataclass
+class Dataset:
+    """Samples in a fixed order, with labels where known.
+
+    Attributes:
+        samples: Where they come from.
+        labels: Class index of each sample, int64 (n,); None where unknown.
+        class_names: By class index; None where unknown.
+        notes: What a user should know about how the data was read.
+    """
+
+    samples: Samples
+    labels: Array | None = None
+    class_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.labels is not None and len(self.labels) != len(self):
+            raise DataError(f"{len(self)} samples, but {len(self.labels)} labels", hint="give the labels that belong to these samples")
+
+    def __len__(self) -> int:
+        return len(self.samples.names)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Name of each sample: its file below the data's folder, or FILE[index]."""
+        return self.samples.names
+
+    @cached_property
+    def sha256(self) -> str:
+        """Over the names, contents and labels of all samples."""
+        digest = hashlib.sha256()
+        self.samples.update(digest)
+        if self.labels is not None:
+            digest.update(np.ascontiguousarray(self.labels, np.int64).tobytes())
+        digest.update("\n".join(self.class_names or ()).encode())
+        return digest.hexdigest()
+
+    def batches(self, size: int) -> Iterator[tuple[dict[str, Array], Array | None]]:
+        """All samples in order: inputs by name, axis 0 counts up to `size` samples, and their labels."""
+        yield from self._batches(range(len(self)), size)
+
+    def pick(self, n: int) -> tuple[dict[str, Array], Array | None]:
+        """Up to n samples, spread evenly over the data (the first is always there), as one batch."""
+        return next(self._batches(self.spread(n), max(n, 1)))
+
+    def spread(self, n: int) -> list[int]:
+        """The indices that `pick` takes, ascending."""
+        count = min(max(n, 1), len(self))
+        return [i * len(self) // count for i in range(count)]
+
+    def _batches(self, indices: Sequence[int], size: int) -> Iterator[tuple[dict[str, Array], Array | None]]:
+        samples = self.samples.read(indices)
+        for chunk in _chunks(indices, size):
+            rows = [next(samples) for _ in chunk]
+            labels = None if self.labels is None else self.labels[list(chunk)]
+            yield {name: np.stack([row[name] for row in rows]) for name in rows[0]}, labels
+
+
+def _chunks(indices: Iterable[int], size: int) -> Iterator[Sequence[int]]:
+    indices = list(indices)
+    for start in range(0, len(indices), size):
+        yield indices[start : start + size]
