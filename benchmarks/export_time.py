@@ -1,6 +1,6 @@
 """Fresh process to renamed file: seconds and peak memory, verification excluded, as the manifest has them; and how long `--help` takes.
 
-    python -m benchmarks.export_time [mobilenetv2 vgg16] [--again]
+    python -m benchmarks.export_time [mobilenet_v2 vgg16] [--again]
 
 The ONNX sources are those that tf2onnx makes from the same nets. Best of five runs: the machine's other work only adds.
 """
@@ -14,7 +14,7 @@ from benchmarks.peers import peer_file
 from benchmarks.results import Results, Row, again, wanted
 from benchmarks.sources import keras_file
 
-NETS = ["mobilenetv2", "vgg16"]
+NETS = ["mobilenet_v2", "vgg16"]
 RUNS = 5
 
 

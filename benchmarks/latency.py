@@ -31,10 +31,10 @@ BROKEN_REL = 1e-2
 
 def sample(name: str) -> Array:
     """One seeded input in Keras's layout, with batch axis."""
-    from tests.nets import data
+    from tests.nets import SIZE, pictures
 
-    size = 299 if name == "inceptionv3" else 224
-    return np.asarray(data(1, (size, size, 3), 7), np.float32)
+    size = 299 if name == "inception_v3" else SIZE
+    return pictures(1, (size, size, 3), seed=7)
 
 
 def feeds(runtime: str, path: Path, x: Array, options: dict[str, bool]) -> tuple[dict[str, Array], Array]:

@@ -6,6 +6,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+HEAVY = ("resnet50", "vgg16")
+
 
 def work_folder() -> Path:
     """Where big intermediate files go: $MEXPORT_BENCH, else build/benchmarks below the current folder."""
@@ -15,20 +17,14 @@ def work_folder() -> Path:
 
 
 def net_names() -> list[str]:
-    """All nets of tests/nets.py, smallest files first."""
-    from tests.nets import NETS
+    """All nets of tests/nets.py, the heavy ones last."""
+    from tests.nets import NAMES
 
-    heavy = ["resnet50", "vgg16"]
-    return [n for n in NETS if n not in heavy] + [n for n in heavy if n in NETS]
+    return sorted(NAMES, key=lambda name: name in HEAVY)
 
 
 def keras_file(name: str) -> Path:
     """The net as a `.keras` file."""
-    path = work_folder() / f"{name}.keras"
-    if not path.exists():
-        from tests.nets import build
+    from tests.nets import saved
 
-        aside = path.with_name(f"part-{path.name}")
-        build(name).save(aside)
-        aside.replace(path)
-    return path
+    return saved(name, work_folder())

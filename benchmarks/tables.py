@@ -1,0 +1,123 @@
+"""Make docs/benchmarks.md from the JSON files in results/: `python -m benchmarks.tables`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.results import FOLDER, Row
+
+PAGE = Path(__file__).parent.parent / "docs/benchmarks.md"
+
+Rows = dict[str, Row]
+
+INTRO = """# Benchmarks
+
+Made by `python -m benchmarks.tables` from `benchmarks/results/`; `./dev bench` measures again. Each number says what kind it is: times are
+measured natively on the host named below, which is no phone.
+"""
+
+
+def table(heads: list[str], lines: list[list[str]]) -> str:
+    """A Markdown table; the first column is text, the others are numbers."""
+    rule = ["---", *["---:"] * (len(heads) - 1)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [heads, rule, *lines]) + "\n"
+
+
+def exactness(rows: Rows) -> str:
+    """The eleven nets."""
+    lines = [_exactness_line(key, row) for key, row in rows.items()]
+    return (
+        "## Exactness: eleven nets, fp32\n\n`rel` = max |got - ref| / max |ref| on 8 seeded samples (the worse of before and after a final\n"
+        "softmax): fidelity against Keras's own outputs, parity against the Graph. Layout operators only move axes (Transpose, TRANSPOSE,\n"
+        "Permute): an NHWC source costs an ONNX file one for its picture input.\n\n"
+        + table(["net, format", "fidelity rel", "parity rel", "operators", "layout operators", "MB"], lines)
+    )
+
+
+def _exactness_line(key: str, row: Row) -> list[str]:
+    if "error" in row:
+        return [key, row["error"][:120], "", "", "", ""]
+    rels = [f"{row[name]:.1e}" for name in ("fidelity_rel", "parity_rel")]
+    return [key, *rels, str(row["op_count"]), str(row["layout_ops"]), f"{row['bytes'] / 1e6:.2f}"]
+
+
+def golden(rows: Rows) -> str:
+    """Real models."""
+    lines = [_golden_line(key, row) for key, row in rows.items()]
+    return (
+        "## Real trained models, fp32\n\nRight answers on whole test sets by the written file in its engine, and by the model's own framework on the\n"
+        "same pictures. Models without labelled data are compared on seeded samples only.\n\n"
+        + table(["model, format", "fidelity rel", "right", "own framework", "of", "top-1 %"], lines)
+    )
+
+
+def _golden_line(key: str, row: Row) -> list[str]:
+    if "error" in row:
+        return [key, row["error"][:120], "", "", "", ""]
+    rel = f"{row['fidelity_rel']:.1e}"
+    if "right" not in row:
+        return [key, rel, "", "", "", ""]
+    return [key, rel, str(row["right"]), str(row["own_framework_right"]), str(row["n"]), f"{100 * row['right'] / row['n']:.2f}"]
+
+
+def export_time(rows: Rows) -> str:
+    """Seconds and memory."""
+    lines = [_export_line(key, row) for key, row in rows.items()]
+    return (
+        "## Export time\n\nFresh process to renamed file, verification excluded; best of the runs in seconds, peak resident memory of the\n"
+        "process. ONNX sources are tf2onnx's files of the same nets; Keras sources load TensorFlow in a child process.\n\n"
+        + table(["source, format", "seconds", "peak MB", "weights MB", "peak over weights"], lines)
+    )
+
+
+def _export_line(key: str, row: Row) -> list[str]:
+    if "error" in row:
+        return [key, row["error"][:120], "", "", ""]
+    if "peak_rss_bytes" not in row:
+        return [f"`mexport {key}`", f"{row['seconds']:.2f}", "", "", ""]
+    peak, weights = row["peak_rss_bytes"] / 1e6, row["weight_bytes"] / 1e6
+    return [key, f"{row['seconds']:.2f}", f"{peak:.0f}", f"{weights:.1f}", f"{peak / weights:.1f}"]
+
+
+def latency(rows: Rows) -> str:
+    """Ours against the usual routes."""
+    lines = [_latency_line(key, row) for key, row in rows.items()]
+    timed = [row for row in rows.values() if "ratio" in row]
+    told = f"{sum(r['not_slower'] for r in timed)} of {len(timed)} comparisons are not slower." if timed else ""
+    return (
+        "## Latency against the usual routes\n\nSame engine, one thread, fp32, interleaved runs (200 pairs over 5 pairs of processes); medians in ms,\n"
+        "ratio ours / theirs with its 95 % bootstrap interval. Not slower: the interval is not wholly above 1.00 and the ratio is at most 1.05.\n"
+        f"A peer that makes no file, or one with other outputs, is named. {told}\n\n"
+        + table(["net, format, peer", "ours ms", "theirs ms", "ratio", "interval", "operators ours / theirs", "not slower"], lines)
+    )
+
+
+def _latency_line(key: str, row: Row) -> list[str]:
+    if "ratio" not in row:
+        return [key, "", (row.get("peer") or row.get("error", ""))[:120].replace("|", "/"), "", "", "", ""]
+    times = [f"{row[name]:.2f}" for name in ("ours_ms", "theirs_ms", "ratio")]
+    ops = f"{row['our_ops']} / {row['their_ops']}"
+    return [key, *times, f"{row['low']:.2f}–{row['high']:.2f}", ops, "yes" if row["not_slower"] else "no"]
+
+
+SECTIONS: dict[str, Callable[[Rows], str]] = {"exactness": exactness, "golden": golden, "latency": latency, "export_time": export_time}
+"""Results file to the section made from it."""
+
+
+def main() -> None:
+    """Write the page from whatever results there are."""
+    parts, machine = [INTRO], None
+    for name, section in SECTIONS.items():
+        path = FOLDER / f"{name}.json"
+        if path.exists():
+            stored = json.loads(path.read_text())
+            machine = stored["machine"]
+            parts.append(section(stored["rows"]))
+    if machine is not None:
+        tools = ", ".join(f"{name} {version}" for name, version in machine["tools"].items())
+        parts.insert(1, f"Host: {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}; {tools}.\n")
+    PAGE.write_text("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()
