@@ -145,6 +145,10 @@ def _grouped_transpose(e: Emitter, x: TfTensor, k: Kernel, walk: Walk) -> TfTens
         raise Refused(f"its pads {walk.begin} reach beyond its kernel ({height}, {width})")
     size, out = (stretched.shape[1], stretched.shape[2]), (walk.shape[1], walk.shape[2])
     end = (out[0] - 1 + height - size[0] - lead[0], out[1] - 1 + width - size[1] - lead[1])
+    if min(end) < 0:
+        size, end = (size[0] + min(end[0], 0), size[1] + min(end[1], 0)), (max(end[0], 0), max(end[1], 0))
+        kept = (1, *size, x.shape[3])
+        stretched = e.emit("SLICE", [stretched, e.ints([0, 0, 0, 0]), e.ints(kept)], kept)
     w = Window((height, width), (1, 1), (1, 1), lead, end, end, size, out)
     padded, mode = apply_padding(e, stretched, w)
     return convolve(e, padded, Kernel(turned, k.bias, k.groups), w, mode, walk.shape)

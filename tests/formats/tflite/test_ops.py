@@ -1,0 +1,25 @@
+"""Every lowering rule, against onnxruntime."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter.formats import tflite
+from tests.formats.tflite.cases import CASES
+from tests.formats.tflite.running import worst_rel, written
+from tests.graphs import graph_from_text
+
+REFUSED = {
+    "resize linear half_pixel floor (1.5, 2.5)": "x",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_op_agrees_with_onnxruntime(name: str, tmp_path: Path) -> None:
+    graph = graph_from_text(*CASES[name])
+    artifact, session = written(graph, tmp_path)
+    assert worst_rel(graph, artifact, session) <= 2e-5  # float32 rounding in sums of up to 150 products
+
+
+def test_check_is_quiet_on_known_ops() -> None:
+    assert [p for name in CASES for p in tflite.check(graph_from_text(*CASES[name])) if p.fatal] == []
