@@ -3,6 +3,7 @@
 tflite: TFLiteConverter            onnx: tf2onnx, and tf2onnx + onnxslim            ncnn: pnnx on the tf2onnx file
 """
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ def peer_file(name: str, route: str) -> Path:
     """The route's file for a net, made once, in a process of its own: converters leak and crash."""
     path = work_folder() / _FILES[route].format(name=name)
     if not path.exists():
+        keras_file(name)
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "benchmarks.peers", name, route],
             timeout=TIMEOUT_S, capture_output=True, text=True, check=False,
@@ -83,11 +85,18 @@ def _pnnx(name: str, path: Path) -> None:
     onnx.save(model, raw)
     dims = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
     shape = f"inputshape=[{','.join(map(str, dims))}]f32"
-    program = shutil.which("pnnx") or str(Path(sys.executable).with_name("pnnx"))
-    subprocess.run([program, "model.onnx", shape, "fp16=0"], cwd=folder, timeout=TIMEOUT_S, check=True)
+    subprocess.run([_pnnx_program(), "model.onnx", shape, "fp16=0"], cwd=folder, timeout=TIMEOUT_S, check=True)
     shutil.move(folder / "model.ncnn.bin", path.with_suffix(".bin"))
     shutil.move(folder / "model.ncnn.param", path)
     shutil.rmtree(folder)
+
+
+def _pnnx_program() -> Path:
+    """The program inside pnnx's package; its launcher would import torch."""
+    package = importlib.util.find_spec("pnnx")
+    if package is None or package.origin is None:
+        raise RuntimeError("pnnx is not installed; pip install --no-deps pnnx")
+    return Path(package.origin).with_name("pnnx")
 
 
 _FILES = {

@@ -16,6 +16,32 @@ Made by `python -m benchmarks.tables` from `benchmarks/results/`; `./dev bench` 
 measured natively on the host named below, which is no phone.
 """
 
+EXACTNESS = """## Exactness: eleven nets, fp32
+
+`rel` = max |got - ref| / max |ref| on 8 seeded samples (the worse of before and after a final softmax): fidelity against Keras's own
+outputs, parity against the Graph. Layout operators only move axes (Transpose, TRANSPOSE, Permute): an NHWC source costs an ONNX file one
+for its picture input.
+
+"""
+GOLDEN = """## Real trained models, fp32
+
+Right answers on whole test sets by the written file in its engine, and by the model's own framework on the same pictures. Models without
+labelled data are compared on seeded samples only.
+
+"""
+EXPORT_TIME = """## Export time
+
+Fresh process to renamed file, verification excluded; best of the runs in seconds, peak resident memory of the process. ONNX sources are
+tf2onnx's files of the same nets; Keras sources load TensorFlow in a child process.
+
+"""
+LATENCY = """## Latency against the usual routes
+
+Same engine, one thread, fp32, interleaved runs (200 pairs over 5 pairs of processes); medians in ms, ratio ours / theirs with its 95 %
+bootstrap interval. Not slower: the interval is not wholly above 1.00 and the ratio is at most 1.05. A peer that makes no file, or one with
+other outputs, is named.
+"""
+
 
 def table(heads: list[str], lines: list[list[str]]) -> str:
     """A Markdown table; the first column is text, the others are numbers."""
@@ -26,12 +52,7 @@ def table(heads: list[str], lines: list[list[str]]) -> str:
 def exactness(rows: Rows) -> str:
     """The eleven nets."""
     lines = [_exactness_line(key, row) for key, row in rows.items()]
-    return (
-        "## Exactness: eleven nets, fp32\n\n`rel` = max |got - ref| / max |ref| on 8 seeded samples (the worse of before and after a final\n"
-        "softmax): fidelity against Keras's own outputs, parity against the Graph. Layout operators only move axes (Transpose, TRANSPOSE,\n"
-        "Permute): an NHWC source costs an ONNX file one for its picture input.\n\n"
-        + table(["net, format", "fidelity rel", "parity rel", "operators", "layout operators", "MB"], lines)
-    )
+    return EXACTNESS + table(["net, format", "fidelity rel", "parity rel", "operators", "layout operators", "MB"], lines)
 
 
 def _exactness_line(key: str, row: Row) -> list[str]:
@@ -44,11 +65,7 @@ def _exactness_line(key: str, row: Row) -> list[str]:
 def golden(rows: Rows) -> str:
     """Real models."""
     lines = [_golden_line(key, row) for key, row in rows.items()]
-    return (
-        "## Real trained models, fp32\n\nRight answers on whole test sets by the written file in its engine, and by the model's own framework on the\n"
-        "same pictures. Models without labelled data are compared on seeded samples only.\n\n"
-        + table(["model, format", "fidelity rel", "right", "own framework", "of", "top-1 %"], lines)
-    )
+    return GOLDEN + table(["model, format", "fidelity rel", "right", "own framework", "of", "top-1 %"], lines)
 
 
 def _golden_line(key: str, row: Row) -> list[str]:
@@ -63,11 +80,7 @@ def _golden_line(key: str, row: Row) -> list[str]:
 def export_time(rows: Rows) -> str:
     """Seconds and memory."""
     lines = [_export_line(key, row) for key, row in rows.items()]
-    return (
-        "## Export time\n\nFresh process to renamed file, verification excluded; best of the runs in seconds, peak resident memory of the\n"
-        "process. ONNX sources are tf2onnx's files of the same nets; Keras sources load TensorFlow in a child process.\n\n"
-        + table(["source, format", "seconds", "peak MB", "weights MB", "peak over weights"], lines)
-    )
+    return EXPORT_TIME + table(["source, format", "seconds", "peak MB", "weights MB", "peak over weights"], lines)
 
 
 def _export_line(key: str, row: Row) -> list[str]:
@@ -83,11 +96,11 @@ def latency(rows: Rows) -> str:
     """Ours against the usual routes."""
     lines = [_latency_line(key, row) for key, row in rows.items()]
     timed = [row for row in rows.values() if "ratio" in row]
-    told = f"{sum(r['not_slower'] for r in timed)} of {len(timed)} comparisons are not slower." if timed else ""
+    told = f"{sum(r['not_slower'] for r in timed)} of {len(timed)} comparisons are not slower.\n" if timed else ""
     return (
-        "## Latency against the usual routes\n\nSame engine, one thread, fp32, interleaved runs (200 pairs over 5 pairs of processes); medians in ms,\n"
-        "ratio ours / theirs with its 95 % bootstrap interval. Not slower: the interval is not wholly above 1.00 and the ratio is at most 1.05.\n"
-        f"A peer that makes no file, or one with other outputs, is named. {told}\n\n"
+        LATENCY
+        + told
+        + "\n"
         + table(["net, format, peer", "ours ms", "theirs ms", "ratio", "interval", "operators ours / theirs", "not slower"], lines)
     )
 
