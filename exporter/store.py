@@ -6,16 +6,14 @@ leaves it alone.
 
 import contextlib
 import dataclasses
-import functools
-import hashlib
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from exporter import disk
 from exporter.errors import DiskError, unknown_name
+from exporter.fingerprint import code_version, fingerprint
 
 KINDS = ("graph", "reference", "calibration", "model")
 LIMIT_BYTES = 10 * 10**9
@@ -70,8 +68,7 @@ class Store:
             parts: Plain data, paths as text, dataclasses: source sha256, settings, tool versions.
         """
         _check(kind)
-        facts = {"kind": kind, "code": code_version(), "parts": plain(parts)}
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return fingerprint(kind=kind, code=code_version(), parts=parts)
 
     def get(self, kind: str, key: str) -> Path | None:
         """The entry's folder, None if absent. It stays until the Store is closed."""
@@ -149,34 +146,3 @@ def _entry(folder: Path) -> Entry | None:
         return Entry(folder.parent.name, folder.name, size, folder.stat().st_mtime)
     except FileNotFoundError:  # another process removed it meanwhile
         return None
-
-
-@functools.cache
-def code_version() -> str:
-    """sha256 over our own Python files: another version of the code finds nothing that an earlier one computed."""
-    package = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
-def plain(value: Any) -> Any:
-    """Settings as JSON data.
-
-    Raises:
-        TypeError: For an object that has no plain form; a key must not depend on an address in memory.
-    """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if isinstance(value, set | frozenset):
-        return sorted(plain(v) for v in value)
-    if isinstance(value, Path):
-        return str(value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise TypeError(f"no plain form for a cache key: {type(value).__name__}")

@@ -1,0 +1,78 @@
+"""What a person sees while work goes on: progress and remarks on standard error. Results never come here.
+
+Rich draws bars on a terminal and honours NO_COLOR; elsewhere (a log, a pipe) each stage is one plain line.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from rich.console import Console as Terminal
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+Tick = Callable[[int], None]
+"""Told how much is done so far."""
+
+SHOWN_AFTER_S = 1.0
+"""Off a terminal, a stage quicker than this is not worth a line."""
+
+
+class Console:
+    """One command's voice on standard error.
+
+    Args:
+        quiet: Says nothing but warnings.
+        verbose: Says details too.
+        terminal: Where to; standard error if None.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, terminal: Terminal | None = None) -> None:
+        self.quiet, self.verbose = quiet, verbose
+        self.terminal = terminal or Terminal(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """A remark."""
+        if not self.quiet:
+            self.terminal.print(text)
+
+    def detail(self, text: str) -> None:
+        """A remark for those who asked for more words."""
+        if self.verbose and not self.quiet:
+            self.terminal.print(text, style="dim")
+
+    def warn(self, text: str) -> None:
+        """What a user must not miss; told even when quiet."""
+        self.terminal.print(f"warning: {text}", style="yellow")
+
+    @contextlib.contextmanager
+    def stage(self, text: str) -> Iterator[None]:
+        """Work of unknown length: a spinner with the time."""
+        with self.progress(text, None):
+            yield
+
+    @contextlib.contextmanager
+    def progress(self, text: str, total: int | None) -> Iterator[Tick]:
+        """Work of `total` steps: a bar. The block gets a function to tell the steps done."""
+        if self.quiet:
+            yield lambda done: None
+        elif self.terminal.is_terminal:
+            with self._bar(total) as bar:
+                task = bar.add_task(text, total=total)
+                yield lambda done: bar.update(task, completed=done)
+        else:
+            started = time.monotonic()
+            yield lambda done: None
+            seconds = time.monotonic() - started
+            if seconds >= SHOWN_AFTER_S or self.verbose:
+                self.terminal.print(f"{text}: {seconds:.1f} s")
+
+    def _bar(self, total: int | None) -> Progress:
+        count = [] if total is None else [BarColumn(), MofNCompleteColumn()]
+        return Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            *count,
+            TimeElapsedColumn(),
+            console=self.terminal,
+            transient=not self.verbose,
+        )

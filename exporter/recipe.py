@@ -1,0 +1,64 @@
+"""Recipes: which compression passes to run, in order, as a TOML file or a list.
+
+```toml
+[[pass]]
+name = "PruneChannels"
+macs = 0.5
+```
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from exporter.errors import UsageError, unknown_name
+from exporter.settings import check_keys, read_toml
+
+COMPRESSING: dict[str, type[Any]] = {}
+"""Passes that a recipe may name; those that are exact run anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Compression passes in the order they run; empty: the model stays as it is."""
+
+    passes: tuple[Any, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {"passes": [{"name": type(p).__name__, **{f.name: getattr(p, f.name) for f in fields(p)}} for p in self.passes]}
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe file.
+
+    Raises:
+        UsageError: It is no TOML; a key or pass is unknown (suggests the nearest); a setting is missing or unfit.
+    """
+    data = read_toml(path)
+    check_keys(data, {"pass": list}, path.name)
+    return Recipe(tuple(_pass(table, f"{path.name} [[pass]]") for table in data.get("pass", [])))
+
+
+def _pass(table: Mapping[str, Any], where: str) -> Any:
+    if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
+        raise UsageError(f"{where}: a pass needs a name", hint='write `name = "..."`')
+    if table["name"] not in COMPRESSING:
+        raise unknown_pass(table["name"])
+    kind = COMPRESSING[table["name"]]
+    assert is_dataclass(kind)
+    known: dict[str, Any] = {f.name: object for f in fields(kind)}
+    settings = {k: v for k, v in table.items() if k != "name"}
+    check_keys(settings, known, f"{where} {table['name']}")
+    try:
+        return kind(**settings)
+    except (TypeError, ValueError) as problem:
+        raise UsageError(f"{where} {table['name']}: {problem}", hint="correct the settings") from None
+
+
+def unknown_pass(name: str) -> UsageError:
+    """The error for a pass that there is not."""
+    if COMPRESSING:
+        return unknown_name("pass", name, COMPRESSING)
+    return UsageError(f"unknown pass: {name}", hint="this version has no compression passes; leave the recipe out")
