@@ -97,12 +97,8 @@ def latency(rows: Rows) -> str:
     lines = [_latency_line(key, row) for key, row in rows.items()]
     timed = [row for row in rows.values() if "ratio" in row]
     told = f"{sum(r['not_slower'] for r in timed)} of {len(timed)} comparisons are not slower.\n" if timed else ""
-    return (
-        LATENCY
-        + told
-        + "\n"
-        + table(["net, format, peer", "ours ms", "theirs ms", "ratio", "interval", "operators ours / theirs", "not slower"], lines)
-    )
+    heads = ["net, format, peer", "ours ms", "theirs ms", "ratio", "interval", "operators ours / theirs", "not slower"]
+    return LATENCY + told + "\n" + table(heads, lines)
 
 
 def _latency_line(key: str, row: Row) -> list[str]:
