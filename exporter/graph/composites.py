@@ -33,7 +33,7 @@ def define_composites(model: ir.Model) -> None:
     defined = {name for domain, name, _ in model.functions if domain == DOMAIN}
     called = {node.op_type for node in model.graph if node.domain == DOMAIN}
     for name in sorted(called & COMPOSITES.keys() - defined):
-        function = ir.from_proto(parser.parse_function(COMPOSITES[name]))
+        function = ir.serde.deserialize_function(parser.parse_function(COMPOSITES[name]))
         model.functions[function.identifier()] = function
     if called:
         model.graph.opset_imports[DOMAIN] = 1

@@ -81,4 +81,4 @@ def _info(value: ir.Value):  # type: ignore[no-untyped-def]
 
     shape = value.const_value.shape if value.const_value is not None else value.shape
     dims = None if shape is None else [PROBE if str(d) == BATCH else d if isinstance(d, int) else None for d in shape]
-    return helper.make_tensor_value_info(value.name, int(value.dtype or ir.DataType.FLOAT), dims)
+    return helper.make_tensor_value_info(value.name or "", int(value.dtype or ir.DataType.FLOAT), dims)

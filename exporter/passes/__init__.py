@@ -1,0 +1,33 @@
+"""Changes of a Graph, one file each, and the table of them; `exporter.passes.run` runs them."""
+
+from exporter.passes.eliminate_noops import EliminateNoops
+from exporter.passes.fold_batch_norm import FoldBatchNorm
+from exporter.passes.fold_constants import FoldConstants
+from exporter.passes.fold_pad import FoldPad
+from exporter.passes.fold_scale import FoldScale
+from exporter.passes.normalise_binary import NormaliseBinary
+from exporter.passes.normalise_clip import NormaliseClip
+from exporter.passes.normalise_gemm import NormaliseGemm
+from exporter.passes.normalise_reduce import NormaliseReduce
+from exporter.passes.normalise_reshape import NormaliseReshape
+from exporter.passes.remove_dead import RemoveDead
+from exporter.passes.resolve_auto_pad import ResolveAutoPad
+from exporter.passes.rewrite import Pass, Phase
+
+__all__ = ["PASSES", "Pass", "Phase"]
+
+PASSES: dict[str, type[Pass]] = {
+    "fold_constants": FoldConstants,
+    "eliminate_noops": EliminateNoops,
+    "normalise_binary": NormaliseBinary,
+    "normalise_clip": NormaliseClip,
+    "normalise_gemm": NormaliseGemm,
+    "normalise_reshape": NormaliseReshape,
+    "normalise_reduce": NormaliseReduce,
+    "resolve_auto_pad": ResolveAutoPad,
+    "fold_pad": FoldPad,
+    "fold_batch_norm": FoldBatchNorm,
+    "fold_scale": FoldScale,
+    "remove_dead": RemoveDead,
+}
+"""Every pass by its name in a recipe, in the order in which a phase runs them."""
