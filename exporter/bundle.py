@@ -192,9 +192,9 @@ def read_bundle(path: Path, *, check: bool = True) -> Bundle:
         raise _damaged(path / MANIFEST, f"it cannot be read ({problem})") from None
     if isinstance(manifest, dict) and isinstance(manifest.get("schema"), int) and manifest["schema"] > 1:
         raise IntegrityError(f"{path / MANIFEST} has schema {manifest['schema']}, this version reads 1", hint="use a newer mexport")
-    problem = manifest_problem(manifest)
-    if problem is not None:
-        raise _damaged(path / MANIFEST, problem)
+    invalid = manifest_problem(manifest)
+    if invalid is not None:
+        raise _damaged(path / MANIFEST, invalid)
     bundle = Bundle(path, manifest)
     if check:
         bundle.check()
