@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import ArrayLike
 
-from exporter.array import Array
 from exporter.graph import BATCH, OPSET
 from exporter.sources.keras.tensor import RefusedError, Tensor
+
+Operand = Tensor | ir.Value | None
+"""What a node reads; None for an optional input that is left out."""
 
 KNOWN_DATA_ELEMENTS = 64
 """Constants up to this size are shown to shape inference (pads, shapes, scales)."""
@@ -47,7 +50,7 @@ class Builder:
         """A new graph input: Graph dims without the batch axis."""
         return ir.Value(name=self.name(name), shape=ir.Shape([BATCH, *shape]), type=ir.TensorType(ir.DataType.FLOAT))
 
-    def constant(self, role: str, array: Array, owner: object = None) -> ir.Value:
+    def constant(self, role: str, array: ArrayLike, owner: object = None) -> ir.Value:
         """An initializer; the same owner and role with the same array give the same one (shared layers).
 
         Args:
@@ -55,7 +58,8 @@ class Builder:
             array: Stored as float32, or int64 if it holds integers.
             owner: The layer whose weight it is, if any.
         """
-        array = np.ascontiguousarray(array, np.int64 if np.issubdtype(np.asarray(array).dtype, np.integer) else np.float32)
+        array = np.asarray(array)
+        array = np.ascontiguousarray(array, np.int64 if np.issubdtype(array.dtype, np.integer) else np.float32).reshape(array.shape)
         kept = self._owned.get((id(owner), role)) if owner is not None else None
         if kept is not None and kept.const_value is not None and np.array_equal(kept.const_value.numpy(), array):
             return kept
@@ -71,9 +75,7 @@ class Builder:
         """An int64 constant of rank 1: a shape, pads, axes."""
         return self.constant(role, np.array(numbers, np.int64))
 
-    def emit(
-        self, op: str, inputs: Sequence[Tensor | ir.Value | None], perm: Sequence[int], *, outputs: int = 1, **attrs: Any
-    ) -> tuple[Tensor, ...]:
+    def emit(self, op: str, inputs: Sequence[Operand], perm: Sequence[int], /, *, outputs: int = 1, **attrs: Any) -> tuple[Tensor, ...]:
         """Append a node; all its outputs have `perm`.
 
         Raises:
@@ -88,7 +90,7 @@ class Builder:
         self.nodes.append(node)
         return tuple(Tensor(out, tuple(perm)) for out in node.outputs)
 
-    def one(self, op: str, inputs: Sequence[Tensor | ir.Value | None], perm: Sequence[int], **attrs: Any) -> Tensor:
+    def one(self, op: str, inputs: Sequence[Operand], perm: Sequence[int], /, **attrs: Any) -> Tensor:
         """`emit` for the usual node with one output."""
         return self.emit(op, inputs, perm, **attrs)[0]
 
@@ -102,12 +104,14 @@ def _infer(node: ir.Node) -> None:
     """Set shape and type of the node's outputs by onnx's own inference of this one node."""
     from onnx import defs, helper, numpy_helper, shape_inference
 
-    types, data = {}, {}
+    types: dict[str, Any] = {}
+    data: dict[str, Any] = {}
     for value in node.inputs:
         if value is None:
             continue
         assert value.shape is not None
         assert value.dtype is not None
+        assert value.name is not None
         dims = [d if isinstance(d, int) else BATCH for d in value.shape]
         types[value.name] = helper.make_tensor_type_proto(int(value.dtype), dims)
         if value.const_value is not None and value.const_value.size <= KNOWN_DATA_ELEMENTS:
@@ -119,7 +123,7 @@ def _infer(node: ir.Node) -> None:
     except shape_inference.InferenceError as problem:
         raise RefusedError(f"{node.op_type} does not take these shapes: {str(problem).splitlines()[0]}") from problem
     for out in node.outputs:
-        tensor = found[out.name].tensor_type
+        tensor = found[str(out.name)].tensor_type
         dims = [d.dim_param or d.dim_value for d in tensor.shape.dim]
         if not dims or dims[0] != BATCH or not all(isinstance(d, int) for d in dims[1:]):
             raise RefusedError(f"{node.op_type} gives shape {dims}: axis 0 must stay the batch, all others must be known")

@@ -7,7 +7,7 @@ import numpy as np
 
 from exporter.array import Array
 from exporter.sources.keras.activations import activation
-from exporter.sources.keras.builder import Builder
+from exporter.sources.keras.builder import Builder, Operand
 from exporter.sources.keras.call import Call, Handler, array, optional_array, pair
 from exporter.sources.keras.layout import arrange, layer_channels
 from exporter.sources.keras.tensor import RefusedError, Tensor
@@ -45,11 +45,15 @@ def conv(b: Builder, layer: Any, x: Tensor, weight: Array, bias: Array | None, *
     kernel = weight.shape[2:]
     n = len(kernel)
     strides, dilations = pair(layer.strides, n), pair(layer.dilation_rate, n)
-    inputs = [x, b.constant(role, weight, layer)] + ([] if bias is None else [b.constant("bias", bias, layer)])
+    inputs: list[Operand] = [x, b.constant(role, weight, layer), *_bias_input(b, layer, bias)]
     return b.one(
         "Conv", inputs, x.perm, kernel_shape=list(kernel), strides=list(strides), dilations=list(dilations), group=group,
         pads=pads_of(layer, x.shape[2:], kernel, strides, dilations),
     )  # fmt: skip
+
+
+def _bias_input(b: Builder, layer: Any, bias: Array | None) -> list[Operand]:
+    return [] if bias is None else [b.constant("bias", bias, layer)]
 
 
 def _input(b: Builder, call: Call, spatial: int) -> Tensor:
@@ -96,17 +100,16 @@ def _separable(b: Builder, call: Call) -> Tensor:
     spatial = point.ndim - 2
     weight = b.constant("pointwise_kernel", point.transpose(spatial + 1, spatial, *range(spatial)), layer)
     bias = _bias(layer)
-    inputs = [x, weight] + ([] if bias is None else [b.constant("bias", bias, layer)])
+    inputs: list[Operand] = [x, weight, *_bias_input(b, layer, bias)]
     y = b.one("Conv", inputs, x.perm, kernel_shape=[1] * spatial)
     return activation(b, layer.activation, y)
 
 
-def _transposed_length(layer: Any, n: int, kernel: int, stride: int, dilation: int, extra: int | None) -> int:
-    """Keras's output length of a transposed convolution."""
-    reach = (kernel - 1) * dilation + 1
+def _transposed_length(padding: str, n: int, reach: int, stride: int, extra: int | None) -> int:
+    """Keras's output length of a transposed convolution whose dilated kernel spans `reach`."""
     if extra is None:
-        return n * stride + (max(reach - stride, 0) if layer.padding == "valid" else 0)
-    pad = reach // 2 if layer.padding == "same" else 0
+        return n * stride + (max(reach - stride, 0) if padding == "valid" else 0)
+    pad = reach // 2 if padding == "same" else 0
     return (n - 1) * stride + reach - 2 * pad + extra
 
 
@@ -119,8 +122,9 @@ def _transposed(b: Builder, call: Call) -> Tensor:
     extra = (None,) * spatial if layer.output_padding is None else pair(layer.output_padding, spatial)
     begins, ends, beyond = [], [], []
     for n, k, s, d, e in zip(x.shape[2:], kernel.shape, strides, dilations, extra, strict=False):
-        length = _transposed_length(layer, n, k, s, d, e)
-        full = (n - 1) * s + (k - 1) * d + 1
+        reach = (k - 1) * d + 1
+        length = _transposed_length(layer.padding, n, reach, s, e)
+        full = (n - 1) * s + reach
         begin = max(full - length, 0) // 2 if layer.padding == "same" else 0
         end = full - begin - length
         begins.append(begin)
@@ -128,7 +132,7 @@ def _transposed(b: Builder, call: Call) -> Tensor:
         beyond.append(max(-end, 0))
     weight = np.ascontiguousarray(kernel.transpose(spatial + 1, spatial, *range(spatial)))
     bias = _bias(layer)
-    inputs = [x, b.constant("kernel", weight, layer)] + ([] if bias is None else [b.constant("bias", bias, layer)])
+    inputs: list[Operand] = [x, b.constant("kernel", weight, layer), *_bias_input(b, layer, bias)]
     y = b.one(
         "ConvTranspose", inputs, x.perm, kernel_shape=list(kernel.shape[:spatial]), strides=list(strides), dilations=list(dilations),
         pads=begins + ends, output_padding=beyond,

@@ -10,7 +10,7 @@ from exporter.sources.keras.layout import arrange, channel_perm, identity, order
 from exporter.sources.keras.tensor import RefusedError, Tensor
 
 
-def dense(b: Builder, x: Tensor, kernel: Array, bias: Array | None, owner: Any, role: str = "") -> Tensor:
+def dense(b: Builder, x: Tensor, kernel: Array, bias: Array | None, *, owner: Any, role: str = "") -> Tensor:
     """x @ kernel + bias over the last Keras axis: Gemm on rank 2, 1x1 Conv where channels come first, MatMul where they come last.
 
     Args:
@@ -44,7 +44,7 @@ def _dense_layer(b: Builder, call: Call) -> Tensor:
     kernel = array(layer.kernel)
     if kernel.ndim != 2:
         raise RefusedError(f"a kernel of rank {kernel.ndim}")
-    y = dense(b, call.x, kernel, array(layer.bias) if layer.use_bias else None, layer)
+    y = dense(b, call.x, kernel, array(layer.bias) if layer.use_bias else None, owner=layer)
     return activation(b, layer.activation, y)
 
 

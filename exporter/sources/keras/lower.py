@@ -163,7 +163,7 @@ def handler_of(layer: Any) -> Handler:
     for cls in type(layer).__mro__:
         if cls.__name__ in REASONS:
             raise RefusedError(REASONS[cls.__name__])
-        if cls.__name__ in LAYERS and (cls is type(layer) or type(layer).call is cls.call):
+        if cls.__name__ in LAYERS and (cls is type(layer) or type(layer).call is getattr(cls, "call", None)):
             return LAYERS[cls.__name__]
     raise RefusedError("a layer without a lowering")
 

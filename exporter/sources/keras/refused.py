@@ -9,7 +9,7 @@ REASONS: dict[str, str] = {
         ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "CuDNNLSTM", "CuDNNGRU"), _RECURRENT
     ),
     **dict.fromkeys(
-        ("StringLookup", "IntegerLookup", "TextVectorization", "Hashing", "HashedCrossing", "Discretization", "CategoryEncoding", "FeatureSpace"),
+        ("StringLookup", "IntegerLookup", "TextVectorization", "Hashing", "HashedCrossing", "Discretization", "CategoryEncoding"),
         _TEXT,
     ),
     **dict.fromkeys(
