@@ -23,7 +23,6 @@ _KEEP_SIGN = {
     "SPLIT",
     "CONCATENATION",
 }
-_BELOW_SIX = {"RELU6", "RELU_0_TO_1"}
 
 
 def emit_activation(e: Emitter, node: ir.Node, kind: str) -> None:
@@ -55,7 +54,7 @@ def never_negative(tensor: TfTensor, kind: str = "RELU") -> bool:
     op = tensor.producer
     if op is None:
         return tensor.data is not None and kind == "RELU" and bool((tensor.data >= 0).all())
-    bounded = _BELOW_SIX if kind == "RELU6" else _BELOW_SIX | {"RELU"}
+    bounded = {"RELU6"} if kind == "RELU6" else {"RELU", "RELU6"}
     if op.activation in bounded or op.kind in bounded | {"LOGISTIC", "SOFTMAX"}:
         return True
     if op.kind not in _KEEP_SIGN:

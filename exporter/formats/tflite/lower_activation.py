@@ -16,7 +16,8 @@ UNARY = {
 }  # fmt: skip
 """ONNX op to the TFLite op of the same meaning and no settings."""
 
-_CLIPS = {(0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1", (0.0, 1.0): "RELU_0_TO_1"}
+_CLIPS = {(0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1"}
+# RELU_0_TO_1 exists, but XNNPACK does not take it
 _HUGE = 3e38
 
 
