@@ -7,6 +7,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ ROUTES = {"tflite": ("TFLiteConverter",), "onnx": ("tf2onnx", "tf2onnx+onnxslim"
 """Format to the routes that lead to it."""
 
 TIMEOUT_S = 900
+LARGE = 100_000_000
+"""Parameters above which a model is large for tf2onnx."""
 
 
 def peer_file(name: str, route: str) -> Path:
@@ -50,6 +53,8 @@ def _tflite(name: str, path: Path) -> None:
 
 
 def _to_onnx(name: str, path: Path, *, nchw: bool) -> None:
+    """By tf2onnx; its way for large models where the other one takes more than 20 GB."""
+    import onnx
     import tensorflow as tf
     import tf2onnx
 
@@ -58,7 +63,14 @@ def _to_onnx(name: str, path: Path, *, nchw: bool) -> None:
     spec = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="input")]
     as_nchw = {"inputs_as_nchw": ["input"]} if nchw else {}
     function = tf.function(lambda x: model(x, training=False), input_signature=spec)
-    tf2onnx.convert.from_function(function, spec, opset=17, output_path=str(path), **as_nchw)
+    if model.count_params() < LARGE:
+        tf2onnx.convert.from_function(function, spec, opset=17, output_path=str(path), **as_nchw)
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        packed = Path(folder, "model.zip")
+        tf2onnx.convert.from_function(function, spec, opset=17, output_path=str(packed), large_model=True, **as_nchw)
+        shutil.unpack_archive(packed, folder)
+        onnx.save(onnx.load(Path(folder, "__MODEL_PROTO.onnx")), path)
 
 
 def _tf2onnx(name: str, path: Path) -> None:

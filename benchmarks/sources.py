@@ -1,6 +1,8 @@
 """The nets of the benchmarks as files: `.keras` with seeded weights, made once."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -24,7 +26,9 @@ def net_names() -> list[str]:
 
 
 def keras_file(name: str) -> Path:
-    """The net as a `.keras` file."""
-    from tests.nets import saved
-
-    return saved(name, work_folder())
+    """The net as a `.keras` file, made once, in a process of its own: a big net must not stay in memory."""
+    path = work_folder() / f"{name}-0.keras"
+    if not path.exists():
+        code = f"import pathlib, tests.nets; tests.nets.saved({name!r}, pathlib.Path({str(work_folder())!r}))"
+        subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+    return path
