@@ -22,7 +22,7 @@ def measure(source: Path, file_format: str) -> Row:
     """Build one source several times."""
     seconds, peak = [], []
     for _ in range(RUNS):
-        built = build(source, file_format)
+        built = build(source, file_format, fresh=True)
         seconds.append(built.number("seconds_verify_excluded"))
         peak.append(built.number("peak_rss_verify_excluded"))
     weights = sum(f["bytes"] for f in built.manifest["files"] if f["path"].startswith("model."))

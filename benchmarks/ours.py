@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,13 +50,17 @@ def _rels(facts: Any) -> list[float]:
     return [r for v in facts for r in _rels(v)] if isinstance(facts, list) else []
 
 
-def mexport(*words: str | Path) -> str:
+def mexport(*words: str | Path, cache: Path | None = None) -> str:
     """Run our command; returns its standard output.
+
+    Args:
+        words: Of the command line.
+        cache: Its store; None for one that all benchmarks share.
 
     Raises:
         RuntimeError: With the last lines of its standard error, when it fails.
     """
-    env = {"MEXPORT_CACHE": str(work_folder().resolve() / "cache"), **os.environ, "NO_COLOR": "1"}
+    env = {**os.environ, "MEXPORT_CACHE": str((cache or work_folder() / "cache").resolve()), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "exporter", *map(str, words)]
     done = subprocess.run(command, env=env, timeout=TIMEOUT_S, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -63,9 +68,28 @@ def mexport(*words: str | Path) -> str:
     return done.stdout
 
 
-def build(source: Path, file_format: str, *flags: str) -> Built:
-    """Build a source for one format at fp32, afresh."""
-    out, target = work_folder() / "ours", TARGETS[file_format]
-    mexport("build", source, "--target", target, "--precision", "fp32", "-o", out, "--force", "--json", *flags)
-    folder = max(out.glob(f"*--{target}"), key=lambda p: p.stat().st_mtime)
+def build(source: Path, file_format: str, *flags: str, fresh: bool = False) -> Built:
+    """Build a source for one format at fp32.
+
+    Args:
+        source: The model.
+        file_format: "onnx", "tflite" or "ncnn".
+        flags: More words.
+        fresh: With an empty store, so that nothing is saved by an earlier run.
+    """
+    with tempfile.TemporaryDirectory(dir=work_folder()) as empty:
+        words = (
+            "build",
+            source,
+            "--target",
+            TARGETS[file_format],
+            "--precision",
+            "fp32",
+            "-o",
+            work_folder() / "ours",
+            "--force",
+            "--json",
+        )
+        told = json.loads(mexport(*words, *flags, cache=Path(empty) if fresh else None))
+    folder = Path(told["outcomes"][0]["path"])
     return Built(folder, json.loads((folder / "manifest.json").read_text()))
