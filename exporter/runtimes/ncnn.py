@@ -149,5 +149,5 @@ def _outputs(layers: list[ParamLayer]) -> list[str]:
     """Blobs named out0, out1, ... when there are any, else those that nobody reads."""
     read = {blob for layer in layers for blob in layer.inputs}
     loose: dict[str, Shape | None] = {b: None for layer in layers if layer.kind != "Input" for b in layer.outputs if b not in read}
-    named = {blob: None for blob in loose if re.fullmatch(r"out\d+", blob)}
+    named: dict[str, Shape | None] = {blob: None for blob in loose if re.fullmatch(r"out\d+", blob)}
     return [name for name, _ in _in_order(named or loose, "out")]

@@ -1,12 +1,17 @@
 """Read an ncnn `.param` file and say what its `.bin` must hold, before the engine, which trusts both, sees them."""
 
+import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from exporter.errors import EngineError
+
+Block = tuple[bool, int]
+Blocks = list[Block]
+Number = Callable[[int, int], int]
 
 MAGIC = "7767517"
 TAGS = {0: 4, 0x0002C056: 4, 0x01306B47: 2, 0x01348B83: 2, 0x000D4B38: 1}
@@ -136,36 +141,17 @@ def _block_bytes(file: BinaryIO, tagged: bool, count: int) -> int:
     return -(-count * TAGS[tag] // 4) * 4
 
 
-def _blocks(layer: ParamLayer) -> list[tuple[bool, int]] | None:
+def _blocks(layer: ParamLayer) -> Blocks | None:
     """(tagged, elements) of each block that a layer reads, or None for a layer with weights that this table lacks."""
-    n = layer.integer
+    if layer.kind in WEIGHTLESS:
+        return []
     if layer.kind in CONVOLUTIONS:
         return list(_convolution(layer))
-    match layer.kind:
-        case "InnerProduct":
-            scales = [(False, n(0)), (False, 1)] if n(8) else []
-            return [(True, n(2)), *_if(n(1), n(0)), *scales]
-        case "BatchNorm":
-            return [(False, n(0))] * 4
-        case "Scale":
-            return [] if n(0) == -233 else [(False, n(0)), *_if(n(1), n(0))]
-        case "Bias" | "PReLU":
-            return [(False, n(0))]
-        case "LayerNorm" | "InstanceNorm":
-            return [(False, n(0))] * 2 if n(2, 1) else []
-        case "GroupNorm":
-            return [(False, n(1))] * 2 if n(3, 1) else []
-        case "MemoryData":
-            elements = 1
-            for number in (0, 1, 11, 2):
-                elements *= n(number) or 1
-            return [(n(21, 1) == 0, elements)] if n(0) else []
-        case "Padding":
-            return _if(n(6), n(6))
-    return [] if layer.kind in WEIGHTLESS else None
+    known = _BLOCKS.get(layer.kind)
+    return None if known is None else known(layer.integer)
 
 
-def _convolution(layer: ParamLayer) -> Iterator[tuple[bool, int]]:
+def _convolution(layer: ParamLayer) -> Iterator[Block]:
     """Weights, bias, and int8 scales: of the weights, of the input, of the output."""
     n = layer.integer
     if (n(19) and "Deconvolution" not in layer.kind) or n(28):
@@ -180,5 +166,30 @@ def _convolution(layer: ParamLayer) -> Iterator[tuple[bool, int]]:
             yield False, 1
 
 
-def _if(condition: int, count: int) -> list[tuple[bool, int]]:
+def _if(condition: int, count: int) -> Blocks:
     return [(False, count)] if condition else []
+
+
+def _inner_product(n: Number) -> Blocks:
+    scales = [(False, n(0, 0)), (False, 1)] if n(8, 0) else []
+    return [(True, n(2, 0)), *_if(n(1, 0), n(0, 0)), *scales]
+
+
+def _memory(n: Number) -> Blocks:
+    elements = math.prod(n(number, 0) or 1 for number in (0, 1, 11, 2))
+    return [(n(21, 1) == 0, elements)] if n(0, 0) else []
+
+
+_BLOCKS: dict[str, Callable[[Number], Blocks]] = {
+    "InnerProduct": _inner_product,
+    "BatchNorm": lambda n: [(False, n(0, 0))] * 4,
+    "Scale": lambda n: [] if n(0, 0) == -233 else [(False, n(0, 0)), *_if(n(1, 0), n(0, 0))],
+    "Bias": lambda n: [(False, n(0, 0))],
+    "PReLU": lambda n: [(False, n(0, 0))],
+    "LayerNorm": lambda n: [(False, n(0, 0))] * 2 if n(2, 1) else [],
+    "InstanceNorm": lambda n: [(False, n(0, 0))] * 2 if n(2, 1) else [],
+    "GroupNorm": lambda n: [(False, n(1, 0))] * 2 if n(3, 1) else [],
+    "MemoryData": _memory,
+    "Padding": lambda n: _if(n(6, 0), n(6, 0)),
+}
+"""Layer type to its blocks, from its integer parameters."""

@@ -20,21 +20,6 @@ from exporter.graph import Graph, shape_of
 PRECISIONS: tuple[str, ...] = ("fp32", "fp16")
 
 
-def runtime_options(precision: str) -> dict[str, bool]:
-    """ncnn's options that make the engine run in a precision: what the manifest records and every runner sets.
-
-    On ARM v8.2 ncnn turns float32 files into half precision unless told not to; on x86 these are its defaults.
-    """
-    half = precision != "fp32"
-    return {
-        "use_packing_layout": True,
-        "use_fp16_packed": half,
-        "use_fp16_storage": half,
-        "use_fp16_arithmetic": half,
-        "use_bf16_storage": False,
-    }
-
-
 def check(graph: Graph) -> list[Problem]:
     """Every layer that ncnn cannot express, and notes on those that leave its fast path."""
     return _emitted(graph).problems

@@ -59,7 +59,7 @@ def _interp_matrix(mode: str, size: int, out: int, align_corner: int) -> Array:
 
 
 def _pick(index: Array, size: int) -> Array:
-    return np.eye(size, dtype=np.float32)[index]
+    return np.asarray(np.eye(size)[index], np.float32)
 
 
 def _blend(at: Array, size: int) -> Array:
@@ -69,7 +69,7 @@ def _blend(at: Array, size: int) -> Array:
     part = (at - low)[:, None]
     high = np.minimum(low + 1, size - 1)
     eye = np.eye(size)
-    return ((1 - part) * eye[low] + part * eye[high]).astype(np.float32)
+    return np.asarray((1 - part) * eye[low] + part * eye[high], np.float32)
 
 
 def _matrix(node: ir.Node, mode: str, axis: int, size: int, out: int) -> Array:
