@@ -17,7 +17,11 @@ def save_graph(graph: Graph, folder: Path) -> None:
 
 
 def load_graph(folder: Path) -> Graph:
-    """Read a graph that `save_graph` wrote; big weights stay on disk until used."""
+    """Read a graph that `save_graph` wrote; its big weights stay mapped to the file, which may be unlinked meanwhile."""
     ports = json.loads((folder / "ports.json").read_text())
     inputs, outputs = (tuple(Port(**{**p, "perm": tuple(p["perm"])}) for p in ports[k]) for k in ("inputs", "outputs"))
-    return Graph(ir.load(folder / "graph.onnx"), inputs, outputs, ports["name"])
+    model = ir.load(folder / "graph.onnx")
+    for value in model.graph.initializers.values():
+        if isinstance(value.const_value, ir.ExternalTensor):
+            value.const_value = ir.Tensor(value.const_value.numpy(), name=value.name)
+    return Graph(model, inputs, outputs, ports["name"])
