@@ -1,3 +1,40 @@
-"""mexport: trained models to phone-ready files, proved equal."""
+"""mexport: a trained model in, a phone-ready model out, with the proof that it is still the same model.
+
+The public names are loaded when first used: importing this package costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exporter.deliver import Outcome
+    from exporter.errors import MexportError
+    from exporter.options import PixelOptions
+    from exporter.pipeline import build, build_all, plan
+    from exporter.recipe import Recipe
+    from exporter.target import Target, list_targets, load_target
+    from exporter.verification import verify
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "MexportError", "Outcome", "PixelOptions", "Recipe", "Target", "build", "build_all", "list_targets", "load_target", "plan", "verify",
+]  # fmt: skip
+
+_HOMES = {
+    "MexportError": "errors", "Outcome": "deliver", "PixelOptions": "options", "Recipe": "recipe", "Target": "target", "build": "pipeline",
+    "build_all": "pipeline", "list_targets": "target", "load_target": "target", "plan": "pipeline", "verify": "verification",
+}  # fmt: skip
+"""Public name to the module that has it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"exporter.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,64 @@
+"""The commands under one name, and the process's exit code."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import typer
+
+from exporter.cli import bench, build, cache, doctor, evaluate, inspect, plan, report, targets, verify
+from exporter.cli.command import Settings, Version, add
+
+app = typer.Typer(
+    name="mexport",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: mexport build model.keras --target ncnn-arm64 -o out",
+)
+for module in (build, plan, inspect, verify, evaluate, bench, report, doctor):
+    add(app, module.run, module.NAME, epilog=module.EXAMPLES)
+app.add_typer(targets.app, name="targets")
+app.add_typer(cache.app, name="cache")
+
+
+@app.callback()
+def about(version: Version = False) -> None:
+    """A trained model comes in; a phone-ready model comes out, with the proof that it is still the same model."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))  # noqa: TID251 - this is the end of the process
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; returns the exit code."""
+    from exporter.cli.command import ending
+    from exporter.errors import UsageError
+
+    settings = Settings(json="--json" in arguments, verbose=bool({"-v", "--verbose"} & set(arguments)))
+    result = 0
+
+    def work() -> None:
+        nonlocal result
+        try:
+            result = app(args=list(arguments), standalone_mode=False, prog_name="mexport") or 0
+        except Exception as problem:
+            if not hasattr(problem, "format_message"):
+                raise
+            if type(problem).__name__ == "NoArgsIsHelpError":
+                typer.echo(problem.format_message())
+                raise typer.Exit(2) from None
+            hint = "see `mexport --help`, or `mexport COMMAND --help`"
+            raise UsageError(problem.format_message(), hint=hint) from None
+
+    return ending(work, settings) or result
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """A polite request to end is answered like Ctrl-C: children ended, temporary files removed."""
+    raise KeyboardInterrupt

@@ -1,0 +1,48 @@
+"""Options that several commands share, as annotations."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def complete_targets(incomplete: str) -> list[str]:
+    """Names of shipped targets, for the shell's completion."""
+    from exporter.target import list_targets
+
+    return [name for name in list_targets() if name.startswith(incomplete)]
+
+
+MODEL = "A .keras, .h5 or .onnx file or a SavedModel folder."
+
+Model = Annotated[Path, typer.Argument(help=MODEL, show_default=False)]
+OptionalModel = Annotated[Path | None, typer.Argument(help=f"{MODEL} Without it: the embedded sample.", show_default=False)]
+Targets = Annotated[
+    list[str],
+    typer.Option("--target", "-t", help="A target's name or TOML file; repeatable.", autocompletion=complete_targets, show_default=False),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the bundles.")]
+Precision = Annotated[str | None, typer.Option("--precision", help="fp32, fp16, ...; default: the target's.", show_default=False)]
+Io = Annotated[str, typer.Option("--io", help="Type of the inputs and outputs of an int8 file.")]
+Layout = Annotated[str | None, typer.Option("--layout", help="nchw or nhwc, for onnx; default: the source's.", show_default=False)]
+InputShapes = Annotated[
+    list[str] | None, typer.Option("--input-shape", help="[NAME=]1,224,224,3 in the source's layout; repeatable.", show_default=False)
+]
+Inputs = Annotated[str | None, typer.Option("--inputs", help="Cut the model here: A,B become its inputs.", show_default=False)]
+Outputs = Annotated[str | None, typer.Option("--outputs", help="Cut the model here: C,D become its outputs.", show_default=False)]
+Name = Annotated[str | None, typer.Option("--name", help="The model's name.", show_default=False)]
+Force = Annotated[bool, typer.Option("--force", help="Replace a bundle that holds another build.")]
+Recipe = Annotated[Path | None, typer.Option("--recipe", help="TOML file of compression passes.", show_default=False)]
+Trust = Annotated[bool, typer.Option("--trust", help="Run code that the model or the data brings along.")]
+CustomObjects = Annotated[
+    str | None, typer.Option("--custom-objects", help="Module with the model's own layers; needs --trust.", show_default=False)
+]
+Samples = Annotated[str | None, typer.Option("--samples", help="Pictures or arrays to verify with.", show_default=False)]
+Data = Annotated[str, typer.Option("--data", help="Labelled pictures: class folders, .npz or idx.", show_default=False)]
+Labels = Annotated[Path | None, typer.Option("--labels", help="File with one class name a line.", show_default=False)]
+Mean = Annotated[str | None, typer.Option("--mean", help="One number or one a channel, of pixels 0..255.", show_default=False)]
+Std = Annotated[str | None, typer.Option("--std", help="One number or one a channel.", show_default=False)]
+Color = Annotated[str | None, typer.Option("--color", help="rgb, bgr or gray.", show_default=False)]
+Resize = Annotated[str | None, typer.Option("--resize", help="squash, crop:0.875 or letterbox.", show_default=False)]
+WarmupRuns = Annotated[int, typer.Option("--warmup-runs", min=0, help="Untimed runs first.")]
+NumRuns = Annotated[int, typer.Option("--num-runs", min=1, help="Timed runs.")]

@@ -1,0 +1,48 @@
+"""Words of the command line to values, with an error that names the flag."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from exporter.errors import UsageError
+from exporter.options import PixelOptions
+
+
+def names(text: str | None) -> tuple[str, ...]:
+    """`A,B` to names."""
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()
+
+
+def shapes(texts: Sequence[str] | None) -> dict[str | None, tuple[int, ...]]:
+    """`[NAME=]1,224,224,3`, repeated, to shapes by input name; None stands for the only input."""
+    found: dict[str | None, tuple[int, ...]] = {}
+    for text in texts or ():
+        name, _, dims = text.rpartition("=")
+        try:
+            shape = tuple(int(d) for d in dims.replace("x", ",").split(","))
+        except ValueError:
+            shape = ()
+        if not shape or min(shape) < 1:
+            raise UsageError(f"--input-shape {text}: not a shape", hint="--input-shape 1,224,224,3 or --input-shape NAME=1,224,224,3")
+        if (name or None) in found:
+            raise UsageError(f"--input-shape {text}: given twice for {name or 'the only input'}", hint="put NAME= before each shape")
+        found[name or None] = shape
+    return found
+
+
+def pixels(mean: str | None, std: str | None, color: str | None, resize: str | None) -> PixelOptions:
+    """The four flags about pictures."""
+    from exporter.preprocessing import parse_numbers
+
+    numbers = [parse_numbers(text, name) if text is not None else None for name, text in (("mean", mean), ("std", std))]
+    return PixelOptions(numbers[0], numbers[1], color, resize)
+
+
+def existing(path: Path, what: str) -> Path:
+    """The path, when something is there.
+
+    Raises:
+        UsageError: When nothing is.
+    """
+    if not path.exists():
+        raise UsageError(f"no such {what}: {path}", hint="look at the path; names are relative to the current folder")
+    return path

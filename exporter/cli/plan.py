@@ -1,0 +1,47 @@
+"""`mexport plan`."""
+
+from pathlib import Path
+
+from exporter.cli import options as o
+from exporter.cli.command import Settings
+
+NAME = "plan"
+EXAMPLES = """
+Example:
+mexport plan model.keras --target ncnn-arm64 --precision fp32
+"""
+
+
+def run(
+    settings: Settings,
+    *,
+    model: o.Model,
+    target: o.Targets,
+    output: o.Output = Path("out"),
+    precision: o.Precision = None,
+    mean: o.Mean = None,
+    std: o.Std = None,
+    color: o.Color = None,
+    resize: o.Resize = None,
+    input_shape: o.InputShapes = None,
+    inputs: o.Inputs = None,
+    outputs: o.Outputs = None,
+    layout: o.Layout = None,
+    recipe: o.Recipe = None,
+    name: o.Name = None,
+    trust: o.Trust = False,
+    custom_objects: o.CustomObjects = None,
+) -> None:
+    """Show what `build` would do: passes, settings, files; nothing is written."""
+    from exporter import pipeline
+    from exporter.cli import parse
+    from exporter.cli.text import plan_text
+    from exporter.recipe import load_recipe
+
+    facts = pipeline.plan(
+        parse.existing(model, "model"), target, load_recipe(recipe) if recipe else None,
+        output=output, precision=precision, layout=layout, input_shapes=parse.shapes(input_shape), inputs=parse.names(inputs),
+        outputs=parse.names(outputs), name=name, pixels=parse.pixels(mean, std, color, resize), trust=trust,
+        custom_objects=custom_objects, seed=settings.seed, threads=settings.threads,
+    )  # fmt: skip
+    settings.emit(facts, plan_text(facts))

@@ -1,0 +1,135 @@
+"""Results as text: plain tables that read the same on a screen, in a file and in a log."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+KIB = 1024
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Columns under their heads; numbers to the right."""
+    cells = [[str(c) for c in row] for row in rows]
+    widths = [max(len(line[i]) for line in [list(head), *cells]) for i in range(len(head))]
+    right = [bool(rows) and all(_numeric(row[i]) for row in cells) for i in range(len(head))]
+    return "\n".join("  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)).rstrip()
+                     for line in [list(head), *cells])  # fmt: skip
+
+
+def size(count: int) -> str:
+    """Bytes in words, e.g. "3.4 MiB"."""
+    amount, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < KIB or unit == "GiB":
+            break
+        amount /= KIB
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def facts_text(facts: Mapping[str, Any], indent: str = "") -> str:
+    """Names and values, one a line; nested ones indented."""
+    lines = []
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            lines += [f"{indent}{name}:", facts_text(value, indent + "  ")] if value else []
+        elif value is not None:
+            lines.append(f"{indent}{name}: {value}")
+    return "\n".join(lines)
+
+
+def doctor_text(findings: Sequence[Mapping[str, Any]]) -> str:
+    """What `doctor` found, remedies below the table."""
+    marks = {(True, True): "ok", (True, False): "ok", (False, True): "MISSING", (False, False): "absent"}
+    rows = [(marks[f["ok"], f["required"]], f["name"], f["found"], f["needed_for"]) for f in findings]
+    remedies = [f"{f['name']}: {f['remedy']}" for f in findings if f["remedy"]]
+    return "\n".join([table(("", "what", "found", "needed for"), rows), *remedies])
+
+
+def accuracy_text(results: Sequence[Mapping[str, Any]]) -> str:
+    """One row a model."""
+    rows = [
+        (
+            r["name"],
+            f"{100 * r['top1']:.2f} %",
+            "" if r["top5"] is None else f"{100 * r['top5']:.2f} %",
+            f"{r['right']}/{r['n']}",
+            r["engine"],
+        )
+        for r in results
+    ]
+    return table(("model", "top-1", "top-5", "right", "engine"), rows)
+
+
+def bench_text(facts: Mapping[str, Any]) -> str:
+    """Statistics a file in ms, then each comparison in a sentence."""
+    names = ("min", "p10", "median", "p90", "mean", "mean_2_20", "load", "first", "fps")
+    rows = [
+        (r["name"], *(f"{r['statistics'][n]:.3f}" if n in r["statistics"] else "" for n in names), f"{r['peak_rss_bytes'] / KIB**2:.0f}")
+        for r in facts["results"]
+    ]
+    head = f"{facts['host']}, {facts['threads']} thread(s), {facts['runs']} runs; milliseconds, peak memory in MiB"
+    lines = [head, table(("file", *names, "peak"), rows)]
+    for c in facts["comparisons"]:
+        verdict = "not slower" if c["not_slower"] else "slower"
+        lines.append(f"{c['b']} / {c['a']}: {c['ratio']:.3f} [{c['low']:.3f}, {c['high']:.3f}], {len(c['a_ms'])} pairs: {verdict}")
+    return "\n".join(lines)
+
+
+def plan_text(facts: Mapping[str, Any]) -> str:
+    """The source, then each target's settings, passes and problems."""
+    lines = [facts_text({"source": facts["source"]})]
+    for t in facts["targets"]:
+        lines += ["", facts_text({t["target"]: {k: v for k, v in t.items() if k not in ("target", "problems", "passes")}})]
+        lines += [
+            f"  {p['pass']}: {', '.join(f'{k} {n}' for k, n in p['settings']['changes'].items()) or 'nothing to do'}" for p in t["passes"]
+        ]
+        lines += [problem_line(p) for p in t["problems"]]
+    return "\n".join(lines)
+
+
+def problem_line(problem: Mapping[str, Any]) -> str:
+    """One layer that a format cannot express or that is slow there."""
+    return f"  {'UNSUPPORTED' if problem['fatal'] else 'slow'}: {problem['layer']} ({problem['op']}): {problem['reason']}"
+
+
+def inspection_text(facts: Mapping[str, Any]) -> str:
+    """Layers, totals, then what each format makes of the model."""
+    lines = [facts_text({k: facts[k] for k in ("name", "source", "inputs", "outputs") if k in facts})]
+    if facts.get("layers"):
+        rows = [(c["name"], c["op"], shape(c["shape_in"]), shape(c["shape_out"]), c["params"], c["macs"], c["mac_elements"], c["bytes"])
+                for c in facts["layers"]]  # fmt: skip
+        lines += ["", table(("layer", "op", "in", "out", "params", "MACs", "memory access", "bytes"), rows)]
+    if "totals" in facts:
+        lines += ["", facts_text({"totals": facts["totals"]})]
+    for name, problems in facts.get("formats", {}).items():
+        lines += [f"{name}: {'all on the fast path' if not problems else ''}".rstrip(), *map(problem_line, problems)]
+    return "\n".join(lines)
+
+
+def shape(dims: Any) -> str:
+    """E.g. 1x3x224x224."""
+    return "x".join(str(d) for d in dims) if dims is not None else "?"
+
+
+def verify_text(facts: Mapping[str, Any]) -> str:
+    """One block a bundle."""
+    lines = []
+    for b in facts["bundles"]:
+        lines.append(f"{b['name']}: {b['verdict']}")
+        for kind in ("parity", "fidelity"):
+            lines += [f"  {kind} {name}: {comparison(c)}" for name, c in b.get(kind, {}).items()]
+        if b.get("layers"):
+            rows = [(c["layer"], c["op"], f"{c['rel']:.1e}", f"{c['sqnr_db']:.1f}", f"{c['cosine']:.6f}") for c in b["layers"]]
+            lines.append(table(("layer", "op", "rel", "SQNR dB", "cosine"), rows))
+        if b.get("first_divergence"):
+            lines.append(f"  first layer that differs: {b['first_divergence']}")
+    return "\n".join(lines)
+
+
+def comparison(c: Mapping[str, Any]) -> str:
+    """The figures of one output in a line."""
+    top = "" if c["top1_agreement"] is None else f", top-1 agreement {100 * c['top1_agreement']:.1f} %"
+    return f"max abs {c['max_abs']:.2e}, rel {c['rel']:.2e}, SQNR {c['sqnr_db']:.1f} dB, cosine {c['cosine']:.7f}{top}"
+
+
+def _numeric(text: str) -> bool:
+    return text == "" or text.replace(".", "", 1).replace("e-", "", 1).isdigit()

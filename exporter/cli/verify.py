@@ -1,0 +1,53 @@
+"""`mexport verify`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exporter.cli import options as o
+from exporter.cli.command import Settings
+
+NAME = "verify"
+EXAMPLES = """
+Examples:
+mexport verify out/
+mexport verify out/model--ncnn-arm64 --layers
+mexport verify theirs.tflite --against model.onnx --samples pictures/
+"""
+
+Bundle = Annotated[Path, typer.Argument(help="A bundle, a folder of bundles, or with --against a bare .tflite, .onnx or .param.",
+                                        show_default=False)]  # fmt: skip
+Layers = Annotated[bool, typer.Option("--layers", help="Compare every layer's values with the graph's.")]
+Against = Annotated[Path | None, typer.Option("--against", help="Model to hold a file against.", show_default=False)]
+Source = Annotated[Path | None, typer.Option("--source", help="The source model, when it has moved.", show_default=False)]
+On = Annotated[str, typer.Option("--on", help="Where to run.")]
+
+
+def run(
+    settings: Settings,
+    *,
+    bundle: Bundle,
+    layers: Layers = False,
+    against: Against = None,
+    source: Source = None,
+    samples: o.Samples = None,
+    mean: o.Mean = None,
+    std: o.Std = None,
+    color: o.Color = None,
+    resize: o.Resize = None,
+    trust: o.Trust = False,
+    on: On = "host",
+) -> None:
+    """Run a bundle's files again and hold them against the graph and the source's own outputs."""
+    from exporter import verification
+    from exporter.cli import parse
+    from exporter.cli.text import verify_text
+
+    facts = verification.verify(
+        parse.existing(bundle, "bundle"), layers=layers, against=against, source=source, samples=samples, on=on, trust=trust,
+        pixels=parse.pixels(mean, std, color, resize), seed=settings.seed, threads=settings.threads,
+    )  # fmt: skip
+    settings.emit(facts.as_dict(), verify_text(facts.as_dict()))
+    if facts.error is not None:
+        raise facts.error

@@ -1,0 +1,117 @@
+"""What all targets of one build share; each part is made when first asked for, and once."""
+
+from functools import cached_property
+
+from exporter.array import Array
+from exporter.clock import Clock
+from exporter.console import Console
+from exporter.data import InputSpec, open_data, synthetic
+from exporter.errors import ParityError
+from exporter.graph import Graph
+from exporter.graph.evaluate import evaluate
+from exporter.inputs import preprocessing_of
+from exporter.options import BuildOptions
+from exporter.parity import Limits
+from exporter.passes import Phase
+from exporter.passes.run import checked
+from exporter.preprocessing import Preprocessing
+from exporter.proof import endings, fidelity, require, to_graph, to_source
+from exporter.sources.open import Source
+from exporter.stages import Step, finished_graph, input_specs, raw_graph, reference
+from exporter.store import Store
+
+SAMPLES = 8
+"""Samples that every file is verified with, when the user gives none."""
+
+MOST_SAMPLES = 16
+"""Of the user's samples, at most so many are used and kept in the bundle."""
+
+EXACT = Limits(max_rel=1e-4)
+"""Cleaning and folding change nothing but float rounding; so does reading a source."""
+
+
+class Common:
+    """The common stages of a build: raw and finished graph, samples, reference, the graph's own outputs."""
+
+    def __init__(self, source: Source, options: BuildOptions, store: Store, clock: Clock, console: Console) -> None:
+        self.source, self.options, self.store, self.clock, self.console = source, options, store, clock, console
+        self.load_options = options.load_options()
+        self.steps: list[Step] = []
+
+    @cached_property
+    def raw(self) -> Graph:
+        """The source as it is read."""
+        with self.clock.stage("load"), self.console.stage(f"reading {self.source.info.path.name}"):
+            return raw_graph(self.source, self.load_options, self.store)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The Graph that files are written from."""
+        raw = self.raw
+        with self.clock.stage("passes"), self.console.stage("cleaning and folding"):
+            graph, self.steps = finished_graph(raw)
+        return graph
+
+    @cached_property
+    def specs(self) -> tuple[InputSpec, ...]:
+        """What each input takes."""
+        return input_specs(self.graph)
+
+    @cached_property
+    def preprocessing(self) -> dict[str, Preprocessing]:
+        """By source name, for every input."""
+        return preprocessing_of(self.raw, self.specs, self.options.pixels)
+
+    @cached_property
+    def samples(self) -> dict[str, Array]:
+        """Verification inputs by source name, preprocessed, in the source's layout."""
+        options = self.options
+        if options.samples is None:
+            return synthetic(self.specs, self.preprocessing, SAMPLES, options.seed)
+        data = open_data(options.samples, self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
+        return data.pick(MOST_SAMPLES)[0]
+
+    @cached_property
+    def reference(self) -> dict[str, Array]:
+        """The untouched source's outputs on the samples, by source name and layout."""
+        samples = self.samples
+        with self.clock.stage("reference"), self.console.stage(f"reference outputs by {self.source.info.framework}"):
+            return reference(self.source, self.load_options, samples, self.store)
+
+    @cached_property
+    def values(self) -> dict[str, Array]:
+        """The finished graph's outputs and what goes into their final activations, by value name, in Graph layout."""
+        graph = self.graph
+        inputs, wanted = to_graph(graph.inputs, self.samples), [p.name for p in graph.outputs]
+        wanted += [e.value for e in endings(graph).values() if e.value not in wanted]
+        with self.clock.stage("evaluate"):
+            values = evaluate(graph, inputs, wanted)
+        with self.clock.stage("check"):
+            self._check_passes(values)
+        return values
+
+    def outputs(self) -> dict[str, Array]:
+        """The finished graph's outputs, by source name and layout."""
+        return to_source(self.graph.outputs, self.values)
+
+    def _check_passes(self, values: dict[str, Array]) -> None:
+        """First graph against last; on failure, pass by pass."""
+        raw = self.raw
+        before = evaluate(raw, to_graph(raw.inputs, self.samples))
+        found = fidelity(self.graph, to_source(raw.outputs, before), to_source(self.graph.outputs, values))
+        if all(f.breach(EXACT) is None for f in found.values()):
+            return
+        halfway = checked(raw, Phase.CLEAN, to_graph(raw.inputs, self.samples))
+        checked(halfway, Phase.FOLD, to_graph(halfway.inputs, self.samples))
+        require(found, EXACT, what=f"the cleaned graph of {raw.name}", against="the graph as read")
+
+    def blame_reading(self) -> ParityError | None:
+        """The error that says the source was misread, when the raw graph itself leaves the reference."""
+        raw = self.raw
+        read = to_source(raw.outputs, evaluate(raw, to_graph(raw.inputs, self.samples)))
+        try:
+            require(fidelity(raw, self.reference, read), EXACT, what=f"the graph read from {self.source.info.path.name}",
+                    against=f"{self.source.info.framework}'s own outputs")  # fmt: skip
+        except ParityError as problem:
+            return problem
+        return None

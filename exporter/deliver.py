@@ -1,0 +1,112 @@
+"""One target's part of a build: settings as they come out, the file written, run, compared and bundled."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from exporter.bundle import Manifest, Reference, check_place, read_bundle, write_bundle
+from exporter.clock import Clock
+from exporter.common import Common
+from exporter.errors import LimitError, MexportError
+from exporter.formats import Artifact, load_writer
+from exporter.order import Order
+from exporter.prove import prove
+from exporter.record import manifest
+from exporter.report import documents
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one target.
+
+    Attributes:
+        target: Its name.
+        path: The bundle; None when it failed.
+        up_to_date: The bundle was there already and nothing had to be done.
+        artifact: The written model; None when it failed, without taps when it was up to date.
+        parity: The manifest's: file against Graph, by output.
+        fidelity: The manifest's: file against the source's own outputs.
+        error: What went wrong.
+    """
+
+    target: str
+    path: Path | None = None
+    up_to_date: bool = False
+    artifact: Artifact | None = None
+    parity: dict[str, Any] | None = None
+    fidelity: dict[str, Any] | None = None
+    error: MexportError | None = None
+
+    def summary(self) -> str:
+        """One line: precision, size, and the worst figures of parity and fidelity."""
+        if self.artifact is None:
+            return self.error.message if self.error else ""
+        size = sum(f.stat().st_size for f in self.artifact.files) / 2**20
+        checks = [f"{kind} {_worst(found)}" for kind, found in (("parity", self.parity), ("fidelity", self.fidelity)) if found]
+        return ", ".join([f"{self.artifact.precision}, {size:.2f} MiB", *checks])
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        error = self.error and {"type": type(self.error).__name__, "message": self.error.message, "hint": self.error.hint,
+                                "exit_code": self.error.code}  # fmt: skip
+        files = [str(f) for f in self.artifact.files] if self.artifact else []
+        return {
+            "target": self.target, "path": self.path and str(self.path), "up_to_date": self.up_to_date, "files": files,
+            "parity": self.parity, "fidelity": self.fidelity, "error": error,
+        }  # fmt: skip
+
+
+def _worst(found: dict[str, Any]) -> str:
+    every = [c for f in found.values() for c in (f, f.get("before_activation")) if c]
+    return f"rel {max(c['rel'] for c in every):.1e} ({min(c['sqnr_db'] for c in every):.0f} dB)"
+
+
+def up_to_date(common: Common, order: Order) -> Outcome | None:
+    """The outcome of a bundle that is there already and whole, or None."""
+    if common.options.force or not (order.folder / "manifest.json").exists():
+        return None
+    try:
+        bundle = read_bundle(order.folder)
+    except MexportError:
+        return None  # what is damaged is built again
+    if bundle.manifest.get("build_key") != order.build_key:
+        return None
+    facts = bundle.manifest
+    return Outcome(order.target.name, order.folder, True, bundle.artifact(), facts["parity"], facts["fidelity"])
+
+
+def deliver(common: Common, order: Order) -> Outcome:
+    """Make, prove and bundle one target's file.
+
+    Raises:
+        MexportError: What went wrong; nothing is left behind then.
+    """
+    check_place(order.folder, order.identity(common), force=common.options.force)
+    clock = common.clock.fork()
+    made: list[tuple[Artifact, Manifest]] = []
+
+    def fill(folder: Path) -> Manifest:
+        artifact = _write(common, order, folder, clock)
+        proof = prove(common, order, artifact, clock)
+        Reference(common.samples, common.reference, common.outputs()).save(folder)
+        facts = manifest(common, order, artifact, proof, clock)
+        made.append((artifact, facts))
+        return facts
+
+    write_bundle(order.folder, fill, identity=order.identity(common), documents=documents, force=common.options.force)
+    artifact, facts = made[0]
+    final = replace(artifact, path=order.folder / artifact.path.name, files=tuple(order.folder / f.name for f in artifact.files))
+    return Outcome(order.target.name, order.folder, False, final, facts["parity"], facts["fidelity"])
+
+
+def _write(common: Common, order: Order, folder: Path, clock: Clock) -> Artifact:
+    graph = common.graph
+    with clock.stage("write"), common.console.stage(f"writing {order.target.format}"):
+        artifact = load_writer(order.target.format).write(graph, folder, order.options)
+    size = sum(f.stat().st_size for f in artifact.files) / 2**20
+    limit = order.target.limits.size_mib
+    if limit is not None and size > limit:
+        raise LimitError(
+            f"{order.target.name}: {size:.2f} MiB are above the target's limit of {limit:g} MiB", hint="--precision fp16 halves it"
+        )
+    return artifact

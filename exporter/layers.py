@@ -1,0 +1,66 @@
+"""Layer by layer: which value of a written file is the first to leave the Graph's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exporter.array import Array
+from exporter.child import Child
+from exporter.formats import Artifact
+from exporter.graph import Graph
+from exporter.graph.evaluate import evaluate
+from exporter.parity import Comparison, Limits, compare
+from exporter.proof import run_artifact, value_shapes
+
+SAMPLES = 2
+"""Samples that are looked at layer by layer: the inner values of a big net on many would not fit in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One value of the Graph that the file holds too.
+
+    Attributes:
+        layer: Name of the node that makes it.
+        op: Its operator.
+        value: The Graph value.
+        tensor: The file's tensor.
+        comparison: File against Graph.
+    """
+
+    layer: str
+    op: str
+    value: str
+    tensor: str
+    comparison: Comparison
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"layer": self.layer, "op": self.op, "value": self.value, "tensor": self.tensor, **self.comparison.as_dict()}
+
+
+def compare_layers(graph: Graph, artifact: Artifact, engine: Child, inputs: Mapping[str, Array]) -> list[Layer]:
+    """Every value that survived in the file, in the Graph's order.
+
+    Args:
+        graph: What the file was written from.
+        artifact: The file, with its taps.
+        engine: The engine with the file open.
+        inputs: By Graph input name, in Graph layout; the first two samples are used.
+    """
+    few = {k: v[:SAMPLES] for k, v in inputs.items()}
+    shapes = value_shapes(graph)
+    nodes = {str(v.name): n for n in graph.nodes for v in n.outputs}
+    tensors = {**artifact.taps, **{t.graph_name: t for t in artifact.outputs}}
+    values = [v for v in nodes if v in tensors and v in shapes]
+    wanted = evaluate(graph, few, values)
+    got = run_artifact(engine, artifact, shapes, few, values)
+    return [Layer(nodes[v].name or v, nodes[v].op_type, v, tensors[v].name, compare(wanted[v], got[v])) for v in values]
+
+
+def first_divergence(layers: list[Layer], limits: Limits) -> Layer | None:
+    """The first layer beyond the limits, else the one with the largest error, None when there is none at all."""
+    beyond = [layer for layer in layers if limits.breach(layer.comparison)]
+    if beyond:
+        return beyond[0]
+    return max(layers, key=lambda layer: layer.comparison.rel, default=None)

@@ -1,0 +1,98 @@
+"""Everything a build can be told beside the model and the target, in one typed place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from exporter.errors import UsageError, unknown_name
+from exporter.sources.open import LoadOptions
+
+Shapes = Mapping[str | None, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class PixelOptions:
+    """What the user said about the pictures; None where nothing was said.
+
+    Attributes:
+        mean: One number or one a channel, of pixels 0..255.
+        std: Alike.
+        color: "rgb", "bgr" or "gray".
+        resize: "squash", "crop:0.875" or "letterbox".
+    """
+
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    color: str | None = None
+    resize: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether anything was said about the range of the input."""
+        return self.mean is not None or self.std is not None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """Settings of a build; the names are those of the flags.
+
+    Attributes:
+        precision: "fp32", "fp16", ...; None for the target's default.
+        io: Type of the inputs and outputs of an int8 file.
+        layout: "nchw" or "nhwc" for onnx; None for the source's.
+        input_shapes: In the source's layout, batch included; the key None stands for the only input.
+        inputs: Value names where the model is cut to begin.
+        outputs: Value names where it is cut to end.
+        name: The model's name; None for the source's.
+        samples: Data to verify with; None for synthetic ones.
+        pixels: What is known about the preprocessing.
+        labels: File with one class name a line.
+        trust: Run code that the model or the data brings along.
+        custom_objects: Module with the model's own layers.
+        seed: Of everything random.
+        threads: Of the engine; None for the target's.
+        output: Folder of the bundles.
+        force: Replace a bundle that holds another build.
+        command: The command line, for the manifest.
+    """
+
+    precision: str | None = None
+    io: str = "float32"
+    layout: str | None = None
+    input_shapes: Shapes = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    name: str | None = None
+    samples: str | None = None
+    pixels: PixelOptions = PixelOptions()
+    labels: Path | None = None
+    trust: bool = False
+    custom_objects: str | None = None
+    seed: int = 0
+    threads: int | None = None
+    output: Path = Path("out")
+    force: bool = False
+    command: str = ""
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "BuildOptions":
+        """From keyword arguments.
+
+        Raises:
+            UsageError: For a name that is none of ours; suggests the nearest.
+        """
+        known = [f.name for f in fields(cls)]
+        for name in settings:
+            if name not in known:
+                raise unknown_name("setting", name, known)
+        return cls(**{**settings, "output": Path(settings.get("output", "out"))})
+
+    def load_options(self) -> LoadOptions:
+        """What the source has to know."""
+        if self.custom_objects and not self.trust:
+            raise UsageError(f"--custom-objects {self.custom_objects} runs code of yours", hint="add --trust if you trust it")
+        return LoadOptions(
+            input_shapes=self.input_shapes, inputs=self.inputs, outputs=self.outputs,
+            trust=self.trust, custom_objects=self.custom_objects, name=self.name,
+        )  # fmt: skip

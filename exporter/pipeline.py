@@ -1,0 +1,132 @@
+"""The whole flow on one page: plan() and build().
+
+source -> raw Graph -> cleaned and folded -> checked by every writer -> per target: written, run in its engine, compared, bundled.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from exporter import deliver
+from exporter.clock import Clock, process_age_s
+from exporter.common import Common
+from exporter.console import Console
+from exporter.deliver import Outcome
+from exporter.errors import MexportError, UnsupportedOpError, UsageError
+from exporter.formats import load_writer
+from exporter.formats.artifact import Problem
+from exporter.options import BuildOptions
+from exporter.order import Order, order
+from exporter.recipe import Recipe
+from exporter.record import source_facts
+from exporter.sources.open import open_source
+from exporter.store import Store
+from exporter.target import Target, load_target
+
+OneTarget = str | Path | Target
+Targets = Sequence[OneTarget]
+
+
+def build(
+    source: str | Path, target: OneTarget, recipe: Recipe | None = None, *, console: Console | None = None, **settings: Any
+) -> Outcome:
+    """Build for one target.
+
+    Args:
+        source: A .keras, .h5 or .onnx file or a SavedModel folder.
+        target: A shipped target's name, a TOML file, or a Target.
+        recipe: Compression passes.
+        console: Where progress goes; None for nowhere.
+        settings: Fields of `BuildOptions`.
+
+    Raises:
+        MexportError: What went wrong, each kind its own class.
+    """
+    outcome = build_all(source, [target], recipe, console=console, **settings)[0]
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome
+
+
+def build_all(
+    source: str | Path,
+    targets: Sequence[str | Path | Target],
+    recipe: Recipe | None = None,
+    *,
+    console: Console | None = None,
+    **settings: Any,
+) -> list[Outcome]:
+    """Build for several targets, which share the common stages and stand alone: one that fails leaves the others' bundles.
+
+    Raises:
+        MexportError: If a common stage fails; a target's own failure is in its Outcome.
+    """
+    options = BuildOptions.of(settings)
+    console = console or Console(quiet=True)
+    clock = Clock(process_age_s() if options.command else 0.0)
+    chosen = _chosen(targets)
+    with open_source(Path(source), options.load_options()) as opened:
+        common = Common(opened, options, Store(), clock, console)
+        orders = [order(common, target, recipe or Recipe()) for target in chosen]
+        outcomes = {o.target.name: done for o in orders if (done := deliver.up_to_date(common, o)) is not None}
+        rest = [o for o in orders if o.target.name not in outcomes]
+        for o, problems in [(o, load_writer(o.target.format).check(common.graph)) for o in rest]:
+            if (error := unsupported(o.target, problems)) is not None:
+                outcomes[o.target.name] = Outcome(o.target.name, error=error)
+        for o in rest:
+            if o.target.name not in outcomes:
+                outcomes[o.target.name] = _attempt(common, o)
+    return [outcomes[t.name] for t in chosen]
+
+
+def plan(source: str | Path, targets: Targets, recipe: Recipe | None = None, **settings: Any) -> dict[str, Any]:
+    """What `build` would do, without doing it: settings as they come out of target, recipe and flags, passes, problems, bundles."""
+    options = BuildOptions.of(settings)
+    with open_source(Path(source), options.load_options()) as opened:
+        common = Common(opened, options, Store(), Clock(0.0), Console(quiet=True))
+        return {
+            "source": source_facts(common),
+            "targets": [plan_of(common, order(common, target, recipe or Recipe())) for target in _chosen(targets)],
+        }
+
+
+def plan_of(common: Common, order: Order) -> dict[str, Any]:
+    """One target's part of a plan."""
+    problems = load_writer(order.target.format).check(common.graph)
+    there = deliver.up_to_date(common, order)
+    return {
+        "target": order.target.name, "format": order.target.format, "precision": order.precision, "write": asdict(order.options),
+        "threads": order.threads, "runtime_options": order.runtime_options, "folder": str(order.folder), "up_to_date": there is not None,
+        "passes": common.steps,
+        "preprocessing": {name: prep.as_dict() for name, prep in common.preprocessing.items()},
+        "problems": [asdict(p) for p in problems],
+    }  # fmt: skip
+
+
+def unsupported(target: Target, problems: Sequence[Problem]) -> UnsupportedOpError | None:
+    """The error that names all layers that a format cannot express, or None."""
+    fatal = [p for p in problems if p.fatal]
+    if not fatal:
+        return None
+    named = "; ".join(f"{p.layer} ({p.op}): {p.reason}" for p in fatal)
+    count = f"{len(fatal)} layer{'s' if len(fatal) > 1 else ''}"
+    return UnsupportedOpError(f"{target.format} cannot express {count}: {named}", hint="cut the model before them with --outputs A,B")
+
+
+def _chosen(targets: Targets) -> list[Target]:
+    chosen = [t if isinstance(t, Target) else load_target(t) for t in targets]
+    if not chosen:
+        raise UsageError("no target given", hint="--target ncnn-arm64; `mexport targets list` shows all")
+    names = [t.name for t in chosen]
+    if twice := sorted({n for n in names if names.count(n) > 1}):
+        raise UsageError(f"target given twice: {', '.join(twice)}", hint="name each target once")
+    return chosen
+
+
+def _attempt(common: Common, order: Order) -> Outcome:
+    """One target's own work; its failure is its own."""
+    try:
+        return deliver.deliver(common, order)
+    except MexportError as problem:
+        return Outcome(order.target.name, error=problem)

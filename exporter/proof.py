@@ -1,0 +1,146 @@
+"""Run a written file in its engine and hold its outputs against the Graph and against the source's own framework."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from exporter.array import Array
+from exporter.child import Child
+from exporter.errors import ParityError
+from exporter.formats import Artifact, Tensor
+from exporter.graph import Graph, Port, shape_of
+from exporter.parity import Comparison, Limits, before_activation, compare
+
+SHAPE_OPS = ("Reshape", "Transpose", "Identity", "Squeeze", "Unsqueeze", "Flatten")
+"""Operators that a final Softmax or Sigmoid may be followed by and still end its output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The Softmax or Sigmoid that an output ends in.
+
+    Attributes:
+        op: "Softmax" or "Sigmoid".
+        value: Name of the Graph value that goes into it.
+    """
+
+    op: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One output: compared as it is, and before its final Softmax or Sigmoid where it has one that can be looked into."""
+
+    output: Comparison
+    before: Comparison | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest."""
+        facts = self.output.as_dict()
+        return {**facts, "before_activation": self.before.as_dict()} if self.before else facts
+
+    def breach(self, limits: Limits) -> str | None:
+        """What is wrong in words, or None."""
+        inside = limits.breach(self.before) if self.before else None
+        return limits.breach(self.output) or (inside and f"before its final activation, {inside}")
+
+
+Findings = dict[str, Finding]
+
+
+def endings(graph: Graph) -> dict[str, Ending]:
+    """Graph output name to the Softmax or Sigmoid it ends in, for those that do."""
+    found = {}
+    for value in graph.model.graph.outputs:
+        node = value.producer()
+        while node is not None and node.op_type in SHAPE_OPS and node.inputs[0] is not None:
+            node = node.inputs[0].producer()
+        if node is not None and node.op_type in ("Softmax", "Sigmoid") and node.inputs[0] is not None:
+            found[str(value.name)] = Ending(node.op_type, str(node.inputs[0].name))
+    return found
+
+
+def to_graph(ports: Sequence[Port], arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Arrays by source name and layout, as Graph values."""
+    return {p.name: p.to_graph(arrays[p.source_name]) for p in ports}
+
+
+def to_source(ports: Sequence[Port], arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Graph outputs by source name and in the source's layout."""
+    return {p.source_name: p.to_source(arrays[p.name]) for p in ports}
+
+
+def run_artifact(engine: Child, artifact: Artifact, shapes: Mapping[str, tuple[int, ...]], inputs: Mapping[str, Array],
+                 values: Sequence[str] | None = None) -> dict[str, Array]:  # fmt: skip
+    """Outputs, or inner values, of a written file, in Graph layout.
+
+    Args:
+        engine: The engine with the file open.
+        artifact: How the file's tensors stand to the Graph's values.
+        shapes: Graph shapes, 1 on axis 0, of all values asked for.
+        inputs: By Graph input name, in Graph layout, axis 0 counts samples.
+        values: Graph value names, outputs or taps; None for the outputs.
+    """
+    outputs = {t.graph_name: t for t in artifact.outputs}
+    wanted = outputs if values is None else {v: outputs.get(v) or artifact.taps[v] for v in values}
+    _, got = engine.call("run_many", engine_feeds(artifact.inputs, inputs), tensors=sorted({t.name for t in wanted.values()}))
+    return {v: np.concatenate([t.to_graph(row, shapes[v]) for row in got[t.name]]) for v, t in wanted.items()}
+
+
+def engine_feeds(tensors: Sequence[Tensor], inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """What an engine's `run_many` takes: the file's layout behind an axis that counts samples."""
+    return {t.name: np.stack([t.from_graph(row[None]) for row in inputs[t.graph_name]]) for t in tensors}
+
+
+def value_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """Shape of every value of the graph that has one, 1 on the batch axis."""
+    values: list[ir.Value] = [*graph.model.graph.inputs, *(v for n in graph.nodes for v in n.outputs)]
+    return {str(v.name): shape_of(v) for v in values if v.shape is not None}
+
+
+def parity(graph: Graph, wanted: Mapping[str, Array], got: Mapping[str, Array]) -> Findings:
+    """A file's values against the Graph's, both by Graph value name; outputs that end in an activation also before it."""
+    found = {}
+    for port in graph.outputs:
+        inner = endings(graph).get(port.name)
+        seen = inner is not None and inner.value in got and inner.value in wanted
+        before = compare(wanted[inner.value], got[inner.value]) if inner and seen else None
+        found[port.source_name] = Finding(compare(wanted[port.name], got[port.name]), before)
+    return found
+
+
+def fidelity(graph: Graph, reference: Mapping[str, Array], got: Mapping[str, Array]) -> Findings:
+    """Outputs against the source's own, both by source name and layout."""
+    found = {}
+    for port in graph.outputs:
+        ref, ours = reference[port.source_name], got[port.source_name]
+        if ref.shape != ours.shape and ref.size == ours.size:
+            ref = ref.reshape(ours.shape)
+        inner = endings(graph).get(port.name)
+        before = compare(before_activation(inner.op, ref), before_activation(inner.op, ours)) if inner else None
+        found[port.source_name] = Finding(compare(ref, ours), before)
+    return found
+
+
+def require(findings: Findings, limits: Limits, *, what: str, against: str, where: str | None = None) -> None:
+    """Raise unless every output holds the limits.
+
+    Args:
+        findings: By output name.
+        limits: To hold.
+        what: What is judged, for the message, e.g. "model.tflite".
+        against: What it is held against, e.g. "the graph it was written from".
+        where: The first layer that differs, when known.
+
+    Raises:
+        ParityError: Says which output, by how much, and where it begins.
+    """
+    bad = {name: said for name, f in findings.items() if (said := f.breach(limits))}
+    if bad:
+        first = "; ".join(f"output {name}: {said}" for name, said in bad.items())
+        begins = f"; first layer that differs: {where}" if where else ""
+        raise ParityError(f"{what} differs from {against}: {first}{begins}", hint="see `mexport verify OUT --layers`, or report the model")

@@ -1,0 +1,81 @@
+"""The proof of one written file: run it in its engine, hold it against the Graph and against the source."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exporter.array import Array
+from exporter.child import Child
+from exporter.clock import Clock
+from exporter.common import Common
+from exporter.errors import MexportError
+from exporter.formats import Artifact
+from exporter.layers import compare_layers, first_divergence
+from exporter.order import Order
+from exporter.parity import Limits
+from exporter.proof import Findings, endings, fidelity, parity, require, run_artifact, to_graph, to_source, value_shapes
+from exporter.runtimes.run import open_engine
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What running a file showed.
+
+    Attributes:
+        parity: File against Graph, by source output name.
+        fidelity: File against the source's own outputs, likewise.
+        outputs: The file's outputs, by source name and layout.
+        engine: The engine's facts: name, version, load_ms, ...
+    """
+
+    parity: Findings
+    fidelity: Findings
+    outputs: dict[str, Array]
+    engine: dict[str, Any]
+
+
+def prove(common: Common, order: Order, artifact: Artifact, clock: Clock) -> Proof:
+    """Run a file on the samples and compare.
+
+    Raises:
+        ParityError: If it leaves the Graph or, uncompressed, the source; says by how much and in which layer it begins.
+        EngineError: If the engine refuses the file, crashes or takes too long.
+    """
+    values, inputs = common.values, to_graph(common.graph.inputs, common.samples)
+    asked, runtime = order.limits, order.target.runtime
+    with (
+        clock.stage("run"),
+        common.console.stage(f"running {artifact.path.name} in {runtime}"),
+        open_engine(runtime, artifact.path, threads=order.threads, options=order.runtime_options) as engine,
+    ):
+        got = _outputs(common, artifact, engine, inputs)
+        found = parity(common.graph, values, got)
+        where = _where(common, artifact, engine, inputs, asked) if any(f.breach(asked) for f in found.values()) else None
+        facts = dict(engine.facts)
+    require(found, asked, what=artifact.path.name, against="the graph it was written from", where=where)
+    outputs = to_source(common.graph.outputs, got)
+    against = fidelity(common.graph, common.reference, outputs)
+    _require_fidelity(common, against, asked, artifact)
+    return Proof(found, against, outputs, facts)
+
+
+def _outputs(common: Common, artifact: Artifact, engine: Child, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Outputs as the engine really computes them; inner values in a run of their own, as asking for them may change how it runs."""
+    shapes = value_shapes(common.graph)
+    got = run_artifact(engine, artifact, shapes, inputs)
+    inner = [e.value for e in endings(common.graph).values() if e.value in artifact.taps]
+    return {**run_artifact(engine, artifact, shapes, inputs, inner), **got} if inner else got
+
+
+def _where(common: Common, artifact: Artifact, engine: Child, inputs: Mapping[str, Array], asked: Limits) -> str:
+    layer = first_divergence(compare_layers(common.graph, artifact, engine, inputs), asked)
+    return f"{layer.layer} ({layer.op}), rel {layer.comparison.rel:.1e}" if layer else "none but the output itself"
+
+
+def _require_fidelity(common: Common, found: Findings, asked: Limits, artifact: Artifact) -> None:
+    """The source's own outputs must be met too; when they are not though the file is right, the reading is to blame."""
+    against = f"{common.source.info.framework}'s own outputs"
+    try:
+        require(found, asked, what=artifact.path.name, against=against)
+    except MexportError as problem:
+        raise common.blame_reading() or problem from None

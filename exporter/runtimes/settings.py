@@ -1,0 +1,16 @@
+"""Options that an engine is run with, here and on the phone: what stands as `runtime_options` in the manifest."""
+
+from typing import Any
+
+NCNN_HALF = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic")
+
+
+def runtime_options(runtime: str, precision: str) -> dict[str, Any]:
+    """The options of an engine at a precision: what runs, not only what is stored.
+
+    ncnn computes in half precision by default, where the processor can, even from a float32 file: fp32 means that off.
+    """
+    if runtime != "ncnn":
+        return {}
+    half = precision == "fp16"
+    return {**dict.fromkeys(NCNN_HALF, half), "use_bf16_storage": False, "use_packing_layout": True}

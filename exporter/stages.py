@@ -1,0 +1,101 @@
+"""The common stages of a build, of `verify --layers` and of `inspect`: a source to a Graph, samples and reference outputs.
+
+What takes long is cached in the store; a key holds the source's sha256, every setting and the tools.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from exporter.array import Array
+from exporter.cost.count import Totals, totals
+from exporter.data import InputSpec
+from exporter.graph import Graph, Port, shape_of
+from exporter.graph.files import load_graph, save_graph
+from exporter.passes.run import clean, fold
+from exporter.sources.open import LoadOptions, Source
+from exporter.store import Store
+from exporter.versions import tool_versions
+
+Step = dict[str, Any]
+"""One entry of the manifest's `steps`."""
+
+
+def raw_graph(source: Source, options: LoadOptions, store: Store) -> Graph:
+    """The source as a Graph; from the store where a framework would have to start. An .onnx is read afresh, which is quicker."""
+    if source.info.format == "onnx":
+        return source.load()
+    key = store.key("graph", **identity(source, options))
+    found = store.get("graph", key)
+    if found is None:
+        graph = source.load()
+        with store.put("graph", key) as folder:
+            save_graph(graph, folder)
+        return graph
+    return load_graph(found)
+
+
+def finished_graph(raw: Graph) -> tuple[Graph, list[Step]]:
+    """The Graph that files are written from, cleaned and folded on a clone that shares the weights; and what was done."""
+    graph = raw.clone()
+    return graph, [_step(graph, name, phase) for name, phase in (("clean", clean), ("fold", fold))]
+
+
+def _step(graph: Graph, name: str, phase: Callable[[Graph], dict[str, int]]) -> Step:
+    before, start = totals(graph), time.perf_counter()
+    changes = phase(graph)
+    seconds = time.perf_counter() - start
+    return {"pass": name, "settings": {"changes": changes}, "before": cost(before), "after": cost(totals(graph)), "seconds": seconds}
+
+
+def cost(whole: Totals) -> dict[str, int]:
+    """A model's cost as the manifest has it."""
+    return {"params": whole.params, "macs": whole.macs, "bytes": whole.bytes}
+
+
+def reference(source: Source, options: LoadOptions, inputs: Mapping[str, Array], store: Store) -> dict[str, Array]:
+    """Outputs of the untouched source in its own framework, by source name and layout; from the store where they are known.
+
+    Args:
+        source: The opened source.
+        options: What it was opened with.
+        inputs: By source name, in the source's layout, axis 0 counts samples.
+        store: Where they are kept.
+    """
+    key = store.key("reference", inputs=sha256_of(inputs), **identity(source, options))
+    found = store.get("reference", key)
+    if found is not None:
+        with np.load(found / "outputs.npz", allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    outputs = source.reference(dict(inputs))
+    with store.put("reference", key) as folder:
+        np.savez(folder / "outputs.npz", allow_pickle=False, **outputs)
+    return outputs
+
+
+def identity(source: Source, options: LoadOptions) -> dict[str, Any]:
+    """What a loaded graph depends on."""
+    return {"source": source.info.sha256, "options": options, "tools": tool_versions()}
+
+
+def sha256_of(arrays: Mapping[str, Array]) -> str:
+    """Of names, types, shapes and contents."""
+    digest = hashlib.sha256()
+    for name, x in sorted(arrays.items()):
+        digest.update(f"{name} {x.dtype} {x.shape} ".encode())
+        digest.update(np.ascontiguousarray(x).data)
+    return digest.hexdigest()
+
+
+def source_shape(graph: Graph, port: Port) -> tuple[int, ...]:
+    """The port's shape in the source's layout, 1 on the batch axis."""
+    value = next(v for v in (*graph.model.graph.inputs, *graph.model.graph.outputs) if v.name == port.name)
+    return tuple(np.asarray(shape_of(value))[np.argsort(port.perm)].tolist()) if port.perm else ()
+
+
+def input_specs(graph: Graph) -> tuple[InputSpec, ...]:
+    """What the data of each input must look like."""
+    return tuple(InputSpec(p.source_name, source_shape(graph, p)[1:], p.layout, p.dtype) for p in graph.inputs)

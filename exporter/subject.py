@@ -1,0 +1,194 @@
+"""Anything that an engine can run: a bundle's file, or a bare one from elsewhere, fed in the source's layout."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exporter.array import Array
+from exporter.bundle import Bundle, find_bundles
+from exporter.child import Child
+from exporter.data import InputSpec
+from exporter.errors import DataError, UsageError
+from exporter.formats import Tensor
+from exporter.runtimes.run import open_engine
+
+BARE = {".tflite": "litert", ".onnx": "onnxruntime", ".param": "ncnn"}
+"""Suffix of a bare file to the engine that runs it."""
+
+CHANNELS = (1, 3, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One input or output of a file, and how it stands to the source's.
+
+    Attributes:
+        tensor: In the file; its `graph_name` is the source's name, its `perm` counts the source's axes.
+        shape: In the source's layout, 1 on the batch axis.
+        layout: The source's: "nhwc", "nchw", ... or "plain".
+        dtype: Of the source.
+        scale: Of a quantized tensor, else 0.
+        zero_point: Of a quantized tensor.
+    """
+
+    tensor: Tensor
+    shape: tuple[int, ...]
+    layout: str
+    dtype: str = "float32"
+    scale: float = 0.0
+    zero_point: int = 0
+
+    def to_file(self, x: Array) -> Array:
+        """Samples in the source's layout, (n, ...), as the file takes them, behind an axis that counts samples."""
+        if self.scale:
+            low, high = np.iinfo(self.tensor.dtype).min, np.iinfo(self.tensor.dtype).max
+            x = np.clip(np.rint(x / self.scale) + self.zero_point, low, high)
+        return np.stack([self.tensor.from_graph(row[None]) for row in x])
+
+    def to_source(self, rows: Array) -> Array:
+        """The inverse, dequantized."""
+        y = np.concatenate([self.tensor.to_graph(row, self.shape) for row in rows])
+        return np.asarray((y.astype(np.float32) - self.zero_point) * np.float32(self.scale)) if self.scale else y
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A file and its engine.
+
+    Attributes:
+        name: For tables.
+        path: The file that the engine is pointed to.
+        runtime: The engine.
+        threads: Its threads.
+        options: Its options.
+        inputs: In order.
+        outputs: In order.
+        manifest: Of the bundle; None for a bare file.
+    """
+
+    name: str
+    path: Path
+    runtime: str
+    threads: int
+    options: dict[str, Any]
+    inputs: tuple[End, ...]
+    outputs: tuple[End, ...]
+    manifest: dict[str, Any] | None = None
+
+    def open(self) -> Child:
+        """Start the engine."""
+        return open_engine(self.runtime, self.path, threads=self.threads, options=self.options)
+
+    def specs(self) -> tuple[InputSpec, ...]:
+        """What the inputs take, in the source's terms."""
+        return tuple(InputSpec(e.tensor.graph_name, e.shape[1:], e.layout, e.dtype) for e in self.inputs)
+
+    def run(self, engine: Child, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by source name and layout, from inputs alike."""
+        feeds = {e.tensor.name: e.to_file(arrays[e.tensor.graph_name]) for e in self.inputs}
+        _, got = engine.call("run_many", feeds, tensors=[e.tensor.name for e in self.outputs])
+        return {e.tensor.graph_name: e.to_source(got[e.tensor.name]) for e in self.outputs}
+
+    def noise(self, seed: int) -> dict[str, Array]:
+        """One sample of noise in the file's own layout, to time it with."""
+        rng = np.random.default_rng(seed)
+        return {e.tensor.name: _noise(rng, e.tensor) for e in self.inputs}
+
+
+def subjects(path: Path, *, threads: int | None = None, shapes: Mapping[str | None, tuple[int, ...]] | None = None) -> list[Subject]:
+    """What a path holds: a bare file, a bundle, or a folder of bundles.
+
+    Args:
+        path: Where.
+        threads: Of the engine; None for the bundle's own, or 1.
+        shapes: Input shapes of a bare file that does not tell them, batch included.
+    """
+    if path.is_file():
+        return [bare(path, threads or 1, shapes or {})]
+    return [bundled(b, threads) for b in find_bundles(path)]
+
+
+def bundled(bundle: Bundle, threads: int | None = None) -> Subject:
+    """A bundle's file."""
+    facts = bundle.manifest
+    options = {k: v for k, v in facts["runtime_options"].items() if k != "threads"}
+    target = facts["target"]
+    return Subject(
+        bundle.path.name, bundle.path / facts["artifact"]["files"][0], target["runtime"], threads or facts["runtime_options"]["threads"],
+        options, _ends(facts["inputs"]), _ends(facts["outputs"]), facts,
+    )  # fmt: skip
+
+
+def bare(path: Path, threads: int, shapes: Mapping[str | None, tuple[int, ...]]) -> Subject:
+    """A file from elsewhere: what it takes is asked of its engine.
+
+    Raises:
+        UsageError: If no engine runs such files, or it does not tell its shapes.
+    """
+    if path.suffix not in BARE:
+        raise UsageError(f"{path.name} is no .tflite, .onnx or .param file", hint="give a bundle, or one of those")
+    runtime = BARE[path.suffix]
+    with open_engine(runtime, path, threads=threads) as engine:
+        facts = engine.facts
+    batch = runtime != "ncnn"
+    inputs = tuple(_bare_end(t, shapes, batch, path) for t in facts["inputs"])
+    return Subject(path.name, path, runtime, threads, {}, inputs, tuple(_bare_end(t, {}, batch, path) for t in facts["outputs"]))
+
+
+def _bare_end(facts: Mapping[str, Any], shapes: Mapping[str | None, tuple[int, ...]], batch: bool, path: Path) -> End:
+    name = facts["name"]
+    given = shapes.get(name, shapes.get(None))
+    dims = facts.get("shape")
+    if given is None and shapes is not None and dims is None:
+        dims = []
+    shape = given or tuple(d if isinstance(d, int) and d > 0 else 1 for d in dims or ())
+    if given is None and dims is None:
+        raise UsageError(f"{path.name} does not tell the shape of {name}", hint=f"--input-shape {name}=1,3,224,224")
+    source = shape if batch or given else (1, *shape)
+    perm = tuple(range(len(source))) if batch else tuple(range(1, len(source)))
+    tensor = Tensor(name, name, source if batch else source[1:], perm, facts.get("dtype", "float32"))
+    whole = np.issubdtype(np.dtype(tensor.dtype), np.integer)
+    return End(tensor, source, _layout(source), "float32" if whole and facts.get("scale") else tensor.dtype,
+               float(facts.get("scale") or 0.0) if whole else 0.0, int(facts.get("zero_point") or 0))  # fmt: skip
+
+
+def _layout(shape: Sequence[int]) -> str:
+    if len(shape) != 4:
+        return "plain"
+    return "nchw" if shape[1] in CHANNELS and shape[-1] not in CHANNELS else "nhwc"
+
+
+def _ends(ports: Sequence[Mapping[str, Any]]) -> tuple[End, ...]:
+    return tuple(
+        End(
+            Tensor(p["name"], p["source_name"], tuple(p["shape"]), tuple(p["perm"]), p["dtype"]),
+            tuple(p["source_shape"]), p["source_layout"], "float32", float(p["scale"] or 0.0), int(p["zero_point"] or 0),
+        )
+        for p in ports
+    )  # fmt: skip
+
+
+def _noise(rng: np.random.Generator, tensor: Tensor) -> Array:
+    kind = np.dtype(tensor.dtype)
+    if np.issubdtype(kind, np.integer):
+        return rng.integers(0, 128, tensor.shape).astype(kind)
+    return rng.standard_normal(tensor.shape).astype(kind)
+
+
+def only_scores(outputs: Mapping[str, Array], name: str | None) -> Array:
+    """The output that holds one score a class.
+
+    Raises:
+        DataError: If there are several that may, or the named one is not there.
+    """
+    if name is not None:
+        if name not in outputs:
+            raise DataError(f"no output named {name}", hint=f"outputs: {', '.join(outputs)}")
+        return outputs[name]
+    rows = [y for y in outputs.values() if y.ndim == 2] or list(outputs.values())
+    if len(rows) > 1:
+        raise DataError(f"{len(outputs)} outputs may hold the scores: {', '.join(outputs)}", hint="name one with --scores")
+    return rows[0]
