@@ -15,7 +15,8 @@ def kotlin_fill(end: End, i: int) -> list[str]:
     height, width, channels = end.picture
     lines = [
         made,
-        f"val pixels = IntArray({height * width}).also {{ picture.getPixels(it, 0, {width}, 0, 0, {width}, {height}) }}  // {width} x {height}",
+        f"val pixels = IntArray({height * width})  // of a {width} x {height} Bitmap",
+        f"picture.getPixels(pixels, 0, {width}, 0, 0, {width}, {height})",
     ]
     if channels == 1:
         (mean,), (std,) = end.spread("mean"), end.spread("std")
