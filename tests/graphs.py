@@ -7,24 +7,10 @@ import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.graph import BATCH, DOMAIN, OPSET, Graph, Port
+from exporter.graph.composites import define_composites
+from exporter.graph.shapes import infer_shapes
 
 HEADER = f'<ir_version: 10, opset_import: ["" : {OPSET}, "{DOMAIN}" : 1]>'
-
-SHUFFLE = f"""<opset_import: ["" : {OPSET}], domain: "{DOMAIN}">
-ChannelShuffle <group> (x) => (y) {{
-    groups = Constant <value_int: int = @group> ()
-    axis = Constant <value_ints = [0]> ()
-    groups_1d = Unsqueeze (groups, axis)
-    each = Constant <value_ints = [-1]> ()
-    shape = Shape (x)
-    batch = Shape <start = 0, end = 1> (x)
-    space = Shape <start = 2> (x)
-    split = Concat <axis = 0> (batch, groups_1d, each, space)
-    parts = Reshape (x, split)
-    turned = Transpose <perm = [0, 2, 1, 3, 4]> (parts)
-    y = Reshape (turned, shape)
-}}"""
-"""The body that a ChannelShuffle node of a test graph gets (rank 4)."""
 
 
 def graph_from_text(text: str, inits: Mapping[str, Array] | None = None, *, name: str = "test") -> Graph:
@@ -36,32 +22,24 @@ def graph_from_text(text: str, inits: Mapping[str, Array] | None = None, *, name
         name: Name of the Graph.
 
     Returns:
-        A Graph with identity ports and the shapes that ONNX's inference finds.
+        A Graph with identity ports and inferred shapes; the output shapes in the text need only the right rank.
     """
     import onnx.parser
-    from onnx import numpy_helper, shape_inference
+    from onnx import numpy_helper
 
     proto = onnx.parser.parse_model(f"{HEADER} {text}")
     for key, value in (inits or {}).items():
         array = np.asarray(value)
         proto.graph.initializer.append(numpy_helper.from_array(array.astype(np.float32) if array.dtype == np.float64 else array, key))
-    if any(n.op_type == "ChannelShuffle" for n in proto.graph.node):
-        proto.functions.append(onnx.parser.parse_function(SHUFFLE))
-    model = ir.from_proto(shape_inference.infer_shapes(proto, data_prop=True))
-    _shape_composites(model)
+    model = ir.from_proto(proto)
+    define_composites(model)
     inputs, outputs = (
         tuple(Port(v.name or "", v.name or "", tuple(range(len(v.shape or ())))) for v in values)
         for values in (model.graph.inputs, model.graph.outputs)
     )
-    return Graph(model, inputs, outputs, name)
-
-
-def _shape_composites(model: ir.Model) -> None:
-    """Inference may leave a composite's output open: its shape is its input's."""
-    for node in model.graph:
-        if node.domain == DOMAIN and node.inputs[0] is not None:
-            node.outputs[0].shape = node.inputs[0].shape
-            node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
+    graph = Graph(model, inputs, outputs, name)
+    infer_shapes(graph)
+    return graph
 
 
 def random_inputs(graph: Graph, seed: int = 0, samples: int = 1) -> dict[str, Array]:

@@ -155,7 +155,9 @@ def _flat(e: Emitter, value: ir.Value | None) -> Blob:
 
 
 def _is_vector(e: Emitter, value: ir.Value | None) -> bool:
-    return len(e.blob(value).shape) == 1
+    """(C, 1, 1) or (C, 1) kept as a vector."""
+    shape = e.blob(value).shape
+    return value is not None and len(shape) == 1 and dims(value)[0] == shape[0]
 
 
 def _weight(node: ir.Node) -> tuple[Load, tuple[int, ...]]:

@@ -47,10 +47,26 @@ def emit_transpose(e: Emitter, node: ir.Node) -> None:
     if order == sorted(order):
         e.put(node.outputs[0], x)
         return
-    if len(sizes) > MAX_AXES:
-        raise UnsupportedError(f"permutes {len(sizes)} axes besides the batch, ncnn has {MAX_AXES}")
-    e.note("copies the whole tensor (Permute)")
-    e.put(node.outputs[0], permuted(e, e.reshaped(x, sizes), order))
+    if len(sizes) <= MAX_AXES:
+        e.note("copies the whole tensor (Permute)")
+        e.put(node.outputs[0], permuted(e, e.reshaped(x, sizes), order))
+    else:
+        e.put(node.outputs[0], _in_moves(e, x, sizes, order))
+
+
+def _in_moves(e: Emitter, x: Blob, sizes: tuple[int, ...], order: list[int]) -> Blob:
+    """A transposition of more than four axes as moves of one axis each: before, the axis, what it jumps over, behind."""
+    now, count = list(range(len(sizes))), 0
+    for i, axis in enumerate(order):
+        at = now.index(axis)
+        if at == i:
+            continue
+        parts = [now[:i], now[i:at], [axis], now[at + 1 :]]
+        x = permuted(e, e.reshaped(x, [math.prod(sizes[a] for a in part) for part in parts]), (0, 2, 1, 3))
+        now = [*now[:i], axis, *now[i:at], *now[at + 1 :]]
+        count += 1
+    e.note(f"copies the whole tensor {count} times: ncnn permutes four axes at a time")
+    return x
 
 
 def permuted(e: Emitter, x: Blob, order: Sequence[int], *, name: str | None = None) -> Blob:
