@@ -62,9 +62,9 @@ class End:
 def ends(manifest: Mapping[str, Any], which: str) -> list[End]:
     """The manifest's "inputs" or "outputs"."""
     prep = manifest["preprocessing"] if which == "inputs" else {}
-    return [
-        End(
-            p["name"], p["source_name"], tuple(p["shape"]), p["layout"], p["dtype"], prep.get(p["source_name"]), p["scale"], p["zero_point"]
-        )
-        for p in manifest[which]
-    ]
+    return [_end(p, prep.get(p["source_name"])) for p in manifest[which]]
+
+
+def _end(port: Mapping[str, Any], prep: Mapping[str, Any] | None) -> End:
+    shape = tuple(port["shape"])
+    return End(port["name"], port["source_name"], shape, port["layout"], port["dtype"], prep, port["scale"], port["zero_point"])

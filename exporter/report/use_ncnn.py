@@ -8,9 +8,9 @@ from exporter.report.ports import End
 
 Facts = Mapping[str, Any]
 
-NOTES = """Notes for ncnn: `ncnn::Mat::from_pixels_resize` and `createScaledBitmap` resize by plain bilinear, which differs from what the
-model was proved with when a picture is made smaller; resize with a triangle (area-aware) filter first where accuracy counts. `ncnn.Mat(array)` in
-Python borrows memory: clone it, as above."""
+NOTES = """Notes for ncnn: `ncnn::Mat::from_pixels_resize` and `createScaledBitmap` resize by plain bilinear, which differs from
+what the model was proved with when a picture is made smaller: resize with a triangle filter first where accuracy counts. `ncnn.Mat(array)`
+in Python borrows memory: clone it, as above."""
 
 PIXELS = {"rgb": "PIXEL_RGB", "bgr": "PIXEL_BGR", "gray": "PIXEL_GRAY"}
 FROM_RGB = {"rgb": "PIXEL_RGB", "bgr": "PIXEL_RGB2BGR", "gray": "PIXEL_RGB2GRAY"}
