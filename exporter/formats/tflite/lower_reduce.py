@@ -45,12 +45,12 @@ def emit_global_pool(e: Emitter, node: ir.Node) -> None:
 
 
 def _reduce(e: Emitter, x: TfTensor, axes: Axes, over: set[int], kind: str, *, keep: bool) -> tuple[TfTensor, Axes]:
-    places = [i for i, a in enumerate(axes) if a in over]
+    places = [i for i, a in enumerate(axes) if a in over or a < 0]
     shape = [1 if i in places else d for i, d in enumerate(x.shape)]
     if keep:
         return e.emit(kind, [x, e.ints(places)], shape, keepDims=True), axes
     left = sorted({a for a in axes if a >= 0} - over)
-    order = tuple(left.index(a) if a >= 0 else -1 for a in axes if a not in over)
+    order = tuple(left.index(a) for a in axes if a >= 0 and a not in over)
     shape = [d for i, d in enumerate(x.shape) if i not in places]
     return e.emit(kind, [x, e.ints(places)], shape, keepDims=False), order
 

@@ -9,10 +9,6 @@ from tests.formats.tflite.cases import CASES
 from tests.formats.tflite.running import worst_rel, written
 from tests.graphs import graph_from_text
 
-REFUSED = {
-    "resize linear half_pixel floor (1.5, 2.5)": "x",
-}
-
 
 @pytest.mark.parametrize("name", CASES)
 def test_op_agrees_with_onnxruntime(name: str, tmp_path: Path) -> None:
