@@ -68,7 +68,6 @@ COMPOSED: dict[str, Callable[[Builder, Tensor], Tensor]] = {
     "relu6": lambda b, x: clip(b, x, 0, 6),
     "swish": swish,
     "silu": swish,
-    "gelu": gelu,
     "leaky_relu": lambda b, x: b.map("LeakyRelu", x, alpha=0.2),
     "softmax": softmax,
     "log_softmax": lambda b, x: softmax(b, x, op="LogSoftmax"),
@@ -95,6 +94,8 @@ def activation(b: Builder, fn: Any, x: Tensor) -> Tensor:
         raise RefusedError(f"activation `{name}` of {module or 'unknown origin'}")
     if name == "hard_sigmoid":
         return hard_sigmoid(b, x, fn)
+    if name == "gelu":
+        return gelu(b, x, approximate=module.startswith("keras.src.ops"))  # keras.ops.gelu's default differs from the activation's
     if name in SIMPLE:
         return b.map(SIMPLE[name], x)
     if name in COMPOSED:

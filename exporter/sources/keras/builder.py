@@ -75,8 +75,18 @@ class Builder:
         """An int64 constant of rank 1: a shape, pads, axes."""
         return self.constant(role, np.array(numbers, np.int64))
 
-    def emit(self, op: str, inputs: Sequence[Operand], perm: Sequence[int], /, *, outputs: int = 1, **attrs: Any) -> tuple[Tensor, ...]:
-        """Append a node; all its outputs have `perm`.
+    def emit(
+        self,
+        op: str,
+        inputs: Sequence[Operand],
+        perm: Sequence[int],
+        /,
+        *,
+        outputs: int = 1,
+        shape: Sequence[int] | None = None,
+        **attrs: Any,
+    ) -> tuple[Tensor, ...]:
+        """Append a node; all its outputs have `perm`, and the shape that onnx infers, or N and `shape` where that is given.
 
         Raises:
             RefusedError: If the operator does not take these shapes, or the batch axis would not stay axis 0.
@@ -86,7 +96,10 @@ class Builder:
         node.name = self.name(f"{self.scope}/{op}")
         for i, out in enumerate(node.outputs):
             out.name = node.name if i == 0 else self.name(f"{self.scope}/{op}")
-        _infer(node)
+        if shape is None:
+            _infer(node)
+        else:
+            node.outputs[0].shape, node.outputs[0].type = ir.Shape([BATCH, *shape]), ir.TensorType(ir.DataType.FLOAT)
         self.nodes.append(node)
         return tuple(Tensor(out, tuple(perm)) for out in node.outputs)
 

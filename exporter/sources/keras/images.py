@@ -15,7 +15,8 @@ IDLE = (
 """Layers that are the identity outside training."""
 
 
-def _idle(b: Builder, call: Call) -> Tensor:
+def idle(b: Builder, call: Call) -> Tensor:
+    """The input as it is."""
     return call.x
 
 
@@ -39,5 +40,5 @@ def _center_crop(b: Builder, call: Call) -> Tensor:
     return cut(b, x, ranges)
 
 
-LAYERS: dict[str, Handler] = {**dict.fromkeys(IDLE, _idle), "Resizing": _resizing, "CenterCrop": _center_crop, "RandomCrop": _center_crop}
+LAYERS: dict[str, Handler] = {**dict.fromkeys(IDLE, idle), "Resizing": _resizing, "CenterCrop": _center_crop, "RandomCrop": _center_crop}
 """Layer class name to its handler."""

@@ -7,7 +7,20 @@ import onnx_ir as ir
 
 from exporter.errors import SourceError
 from exporter.graph import BATCH, OPSET, Graph, Port
-from exporter.sources.keras import activations, convolution, dense, images, merging, normalization, ops, pooling, shaping, tf_ops
+from exporter.sources.keras import (
+    activations,
+    attention,
+    convolution,
+    dense,
+    images,
+    merging,
+    normalization,
+    ops,
+    pooling,
+    shaping,
+    tf_ops,
+    wrappers,
+)
 from exporter.sources.keras.builder import Builder
 from exporter.sources.keras.call import Call, Handler, leaves
 from exporter.sources.keras.layout import arrange, canonical, identity, unpack
@@ -18,7 +31,7 @@ from exporter.sources.keras.walk import functional, run
 
 LAYERS: dict[str, Handler] = {
     **activations.LAYERS, **convolution.LAYERS, **pooling.LAYERS, **dense.LAYERS, **normalization.LAYERS, **merging.LAYERS,
-    **shaping.LAYERS, **images.LAYERS,
+    **shaping.LAYERS, **images.LAYERS, **attention.LAYERS, **wrappers.LAYERS,
 }  # fmt: skip
 """Layer class name to handler, for Keras 3 and tf_keras alike."""
 
@@ -59,8 +72,9 @@ def lower_signature(signature: Signature, *, name: str, input_shapes: Mapping[st
 
 
 def _is_channels_first(model: Any) -> bool:
-    formats = {getattr(layer, "data_format", None) for layer in layers_of(model)}
-    return "channels_first" in formats and "channels_last" not in formats
+    """Whether most layers say so; Flatten's own setting is about something else."""
+    formats = [getattr(layer, "data_format", None) for layer in layers_of(model) if type(layer).__name__ != "Flatten"]
+    return formats.count("channels_first") > formats.count("channels_last")
 
 
 def _input(b: Builder, name: str, dims: Sequence[int]) -> Tensor:

@@ -1,23 +1,18 @@
 """One Keras model in a process of its own: gives its Graph, and answers as the reference."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from exporter.array import Array
-from exporter.errors import SourceError
 from exporter.graph.files import save_graph
 from exporter.sources.keras.loading import framework, load_stored
 from exporter.sources.keras.lower import lower_signature
+from exporter.sources.keras.reference import reference
 from exporter.sources.keras.signature import signature_of
 from exporter.sources.keras.stored import read_stored
 from exporter.sources.options import LoadOptions
-
-BATCH = 16
-"""Samples the reference computes at once where the model does not fix the number."""
 
 
 class Session:
@@ -50,23 +45,7 @@ class Session:
 
     def reference(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Any], dict[str, Array]]:
         """The framework's own outputs, float32, by source name, for n samples by input name."""
-        missing = [n for n in self.signature.inputs if n not in arrays]
-        if missing:
-            raise SourceError(f"no array for input {', '.join(missing)}", hint=f"the inputs are {', '.join(self.signature.inputs)}")
-        columns = [np.asarray(arrays[n]).astype(d) for n, d in zip(self.signature.inputs, self.signature.input_dtypes, strict=True)]
-        fixed = next((int(t.shape[0]) for t in self.signature.model.inputs if t.shape[0] is not None), None)
-        parts = [self._batch([c[i : i + (fixed or BATCH)] for c in columns], fixed) for i in range(0, len(columns[0]), fixed or BATCH)]
-        joined = [np.concatenate(p) for p in zip(*parts, strict=True)]
-        return {}, dict(zip(self.signature.outputs, joined, strict=True))
-
-    def _batch(self, columns: Sequence[Array], fixed: int | None) -> list[Array]:
-        """One call of the model; the last batch of a fixed size is filled up with copies of its last sample."""
-        n = len(columns[0])
-        if fixed is not None and n < fixed:
-            columns = [np.concatenate([c, np.repeat(c[-1:], fixed - n, axis=0)]) for c in columns]
-        results = self.signature.model(list(columns), training=False)
-        results = results if isinstance(results, list | tuple) else [results]
-        return [np.asarray(r)[:n].astype(np.float32) for r in results]
+        return {}, reference(self.signature, arrays)
 
 
 def graph_name(text: str) -> str:

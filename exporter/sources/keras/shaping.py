@@ -39,19 +39,31 @@ def resize(b: Builder, x: Tensor, size: Sequence[int], interpolation: str, axes:
     x = unpack(b, x)
     if tuple(x.dims[a] for a in axes) == tuple(size):
         return x
-    target = [next((s for a, s in zip(axes, size, strict=True) if x.axis(a) == g), d) for g, d in enumerate(x.shape)]
-    scales = b.constant("scales", np.array([t / d for t, d in zip(target, x.shape, strict=True)], np.float32))
-    if interpolation == "nearest":
-        whole = all(t % d == 0 for t, d in zip(target, x.shape, strict=True))
-        how: dict[str, Any] = (
-            {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-            if whole
-            else {"coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"}
-        )
-        return b.one("Resize", [x, None, scales], x.perm, mode="nearest", **how)
-    if interpolation != "bilinear":
+    wanted = {x.axis(a): int(s) for a, s in zip(axes, size, strict=True)}
+    target = [wanted.get(g, d) for g, d in enumerate(x.shape)]
+    scales = b.constant("scales", np.array([_scale(d, t) for d, t in zip(x.shape, target, strict=True)], np.float32))
+    if interpolation not in ("nearest", "bilinear"):
         raise RefusedError(f"interpolation `{interpolation}`; nearest and bilinear are supported")
-    return b.one("Resize", [x, None, scales], x.perm, mode="linear", coordinate_transformation_mode="half_pixel")
+    how = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+    if interpolation == "nearest":
+        whole = all(t % d == 0 for d, t in zip(x.shape, target, strict=True))
+        how = WHOLE_NEAREST if whole else NEAREST
+    return b.one("Resize", [x, None, scales], x.perm, shape=target[1:], **how)
+
+
+NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"}
+"""TensorFlow's nearest with half-pixel centres: floor((i + 0.5) / scale)."""
+
+WHOLE_NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+"""The same for whole factors, in the spelling that every engine has."""
+
+
+def _scale(length: int, target: int) -> np.float32:
+    """target / length, nudged up until floor(length * scale) is the target in float32."""
+    scale = np.float32(target / length)
+    while int(np.floor(np.float32(length) * scale)) < target:
+        scale = np.nextafter(scale, np.float32(np.inf))
+    return scale
 
 
 def spatial_axes(layer: Any, rank: int) -> list[int]:
