@@ -1,18 +1,26 @@
 """Changes of a Graph, one file each, and the table of them; `exporter.passes.run` runs them."""
 
+from exporter.passes.absorb_transposes import AbsorbTransposes
+from exporter.passes.adopt_layout import AdoptLayout
 from exporter.passes.eliminate_noops import EliminateNoops
 from exporter.passes.fold_batch_norm import FoldBatchNorm
 from exporter.passes.fold_constants import FoldConstants
 from exporter.passes.fold_pad import FoldPad
 from exporter.passes.fold_scale import FoldScale
+from exporter.passes.merge_transposes import MergeTransposes
 from exporter.passes.normalise_binary import NormaliseBinary
 from exporter.passes.normalise_clip import NormaliseClip
 from exporter.passes.normalise_gemm import NormaliseGemm
 from exporter.passes.normalise_reduce import NormaliseReduce
 from exporter.passes.normalise_reshape import NormaliseReshape
+from exporter.passes.push_transposes import PushTransposes
+from exporter.passes.recognise_activation import RecogniseActivation
+from exporter.passes.recognise_layer_norm import RecogniseLayerNorm
+from exporter.passes.recognise_moves import RecogniseMoves
 from exporter.passes.remove_dead import RemoveDead
 from exporter.passes.resolve_auto_pad import ResolveAutoPad
 from exporter.passes.rewrite import Pass, Phase
+from exporter.passes.split_strides import SplitStrides
 
 __all__ = ["PASSES", "Pass", "Phase"]
 
@@ -25,6 +33,14 @@ PASSES: dict[str, type[Pass]] = {
     "normalise_reshape": NormaliseReshape,
     "normalise_reduce": NormaliseReduce,
     "resolve_auto_pad": ResolveAutoPad,
+    "recognise_activation": RecogniseActivation,
+    "recognise_layer_norm": RecogniseLayerNorm,
+    "recognise_moves": RecogniseMoves,
+    "split_strides": SplitStrides,
+    "adopt_layout": AdoptLayout,
+    "merge_transposes": MergeTransposes,
+    "push_transposes": PushTransposes,
+    "absorb_transposes": AbsorbTransposes,
     "fold_pad": FoldPad,
     "fold_batch_norm": FoldBatchNorm,
     "fold_scale": FoldScale,

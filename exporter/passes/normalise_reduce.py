@@ -15,7 +15,7 @@ from exporter.passes.normalise_reshape import batched
 from exporter.passes.rewrite import NodePass, Phase, become, follow, rank_of
 
 _GLOBAL = {"ReduceMean": "GlobalAveragePool", "ReduceMax": "GlobalMaxPool", "AveragePool": "GlobalAveragePool", "MaxPool": "GlobalMaxPool"}
-_REDUCTIONS = frozenset({
+REDUCTIONS = frozenset({
     "ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum",
     "ReduceLogSumExp",
 })  # fmt: skip
@@ -26,11 +26,11 @@ class NormaliseReduce(NodePass):
     """Exact to float rounding. Left alone: computed axes, reductions of the batch axis, values without a channel axis."""
 
     phase: ClassVar[Phase] = Phase.CLEAN
-    ops: ClassVar[frozenset[str]] = _REDUCTIONS | {"AveragePool", "MaxPool"}
+    ops: ClassVar[frozenset[str]] = REDUCTIONS | {"AveragePool", "MaxPool"}
 
     def rewrite(self, graph: Graph, node: ir.Node) -> int:
         """See `NodePass`."""
-        if node.op_type in _REDUCTIONS:
+        if node.op_type in REDUCTIONS:
             return _reduction(graph, node)
         x = node.inputs[0]
         dims = batched(x)
