@@ -23,6 +23,7 @@ REASONS = {
     errno.EACCES: "no permission to write",
     errno.EPERM: "no permission to write",
     errno.EFBIG: "the file is too large for this file system",
+    errno.EEXIST: "a file stands where a folder is needed",
     errno.ENOTDIR: "a file stands where a folder is needed",
 }
 """errno to the words for it: failures of the place, not of the program."""

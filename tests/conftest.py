@@ -6,6 +6,7 @@ use it skip; with $MEXPORT_REQUIRE set (as `.ci/run` does) they fail instead.
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,3 +92,15 @@ def imagenet_labels(kit: Path, kit_data: Path) -> Path:
 def kws(kit: Path, kit_data: Path) -> Path:
     """An .npz of 1,000 keyword-spotting inputs: x (n, 49, 10, 1) float32, dequantized features, and y (n,)."""
     return sets.kws(kit, kit_data)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB, to be filled up."""
+    place = tmp_path / "small-disk"
+    place.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True, check=False)
+    if made.returncode != 0:
+        pytest.skip(f"cannot mount a small file system here: {made.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)

@@ -3,6 +3,6 @@
 from exporter.data.dataset import Dataset
 from exporter.data.open import open_data
 from exporter.data.spec import InputSpec
-from exporter.data.synthetic import synthetic
+from exporter.data.synthetic import input_range_known, synthetic
 
-__all__ = ["Dataset", "InputSpec", "open_data", "synthetic"]
+__all__ = ["Dataset", "InputSpec", "input_range_known", "open_data", "synthetic"]
