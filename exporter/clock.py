@@ -28,7 +28,7 @@ class Clock:
     def __init__(self, started_s: float = 0.0, parent: "Clock | None" = None) -> None:
         self.own: dict[str, float] = {} if parent else {"start": started_s}
         self.parent = parent
-        self.peak_bytes = parent.peak_bytes if parent else 0
+        self.peak_bytes: int = parent.peak_bytes if parent else 0
         self.proved = False
 
     @contextmanager

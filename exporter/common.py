@@ -5,7 +5,8 @@ from functools import cached_property
 from exporter.array import Array
 from exporter.clock import Clock
 from exporter.console import Console
-from exporter.data import InputSpec, open_data, synthetic
+from exporter.data import Dataset, InputSpec, open_data, synthetic
+from exporter.data.labels import read_labels
 from exporter.errors import ParityError
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
@@ -63,13 +64,26 @@ class Common:
         return preprocessing_of(self.raw, self.specs, self.options.pixels)
 
     @cached_property
-    def samples(self) -> dict[str, Array]:
-        """Verification inputs by source name, preprocessed, in the source's layout."""
+    def data(self) -> Dataset | None:
+        """The user's samples; None when there are none."""
         options = self.options
         if options.samples is None:
-            return synthetic(self.specs, self.preprocessing, SAMPLES, options.seed)
-        data = open_data(options.samples, self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
-        return data.pick(MOST_SAMPLES)[0]
+            return None
+        return open_data(options.samples, self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of the outputs, from the labels file or else the samples' class folders; empty when unknown."""
+        if self.options.labels is not None:
+            return read_labels(self.options.labels)
+        return (self.data.class_names if self.data is not None else None) or ()
+
+    @cached_property
+    def samples(self) -> dict[str, Array]:
+        """Verification inputs by source name, preprocessed, in the source's layout."""
+        if self.data is None:
+            return synthetic(self.specs, self.preprocessing, SAMPLES, self.options.seed)
+        return self.data.pick(MOST_SAMPLES)[0]
 
     @cached_property
     def reference(self) -> dict[str, Array]:

@@ -14,6 +14,9 @@ from exporter.prove import prove
 from exporter.record import manifest
 from exporter.report import documents
 
+LABELS = "labels.txt"
+"""Of a bundle: one class name a line, in the order of the outputs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -88,6 +91,8 @@ def deliver(common: Common, order: Order) -> Outcome:
     def fill(folder: Path) -> Manifest:
         artifact = _write(common, order, folder, clock)
         proof = prove(common, order, artifact, clock)
+        if common.class_names:
+            (folder / LABELS).write_text("".join(f"{name}\n" for name in common.class_names), encoding="utf-8")
         Reference(common.samples, common.reference, common.outputs()).save(folder)
         facts = manifest(common, order, artifact, proof, clock)
         made.append((artifact, facts))

@@ -1,5 +1,6 @@
 """The manifest of a build: every fact that the report, the runners and the app need."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ from exporter.data.synthetic import input_range_known
 from exporter.formats import Artifact, Tensor
 from exporter.graph import Graph, Port
 from exporter.order import Order
+from exporter.proof import endings
 from exporter.prove import Proof
 from exporter.stages import source_shape
 from exporter.versions import tool_versions
@@ -34,7 +36,7 @@ def manifest(common: Common, order: Order, artifact: Artifact, proof: Proof, clo
         "name": common.source.name,
         "build_key": order.build_key,
         "write": asdict(order.options),
-        "source": source_facts(common),
+        "source": source_facts(common, order.folder),
         "inputs": ports(common.graph, common.graph.inputs, artifact.inputs),
         "outputs": ports(common.graph, common.graph.outputs, artifact.outputs),
         "preprocessing": {name: prep.as_dict() for name, prep in common.preprocessing.items()},
@@ -57,10 +59,11 @@ def manifest(common: Common, order: Order, artifact: Artifact, proof: Proof, clo
     }
 
 
-def source_facts(common: Common) -> dict[str, Any]:
-    """What was built from."""
+def source_facts(common: Common, folder: Path = Path()) -> dict[str, Any]:
+    """What was built from; its path as seen from a folder."""
     info = common.source.info
-    return {"path": str(info.path), "sha256": info.sha256, "format": info.format, "framework": info.framework, "version": info.version}
+    path = os.path.relpath(info.path.resolve(), folder.resolve())
+    return {"path": path, "sha256": info.sha256, "format": info.format, "framework": info.framework, "version": info.version}
 
 
 def samples_name(common: Common) -> str:
@@ -83,11 +86,12 @@ def input_range(common: Common) -> bool:
 
 def ports(graph: Graph, sources: Sequence[Port], tensors: Sequence[Tensor]) -> list[dict[str, Any]]:
     """Inputs or outputs: the source's name and the file's, and how their axes stand to each other."""
+    ends = endings(graph)
     return [
         {
             "source_name": p.source_name, "name": t.name, "shape": list(t.shape), "dtype": t.dtype, "layout": LAYOUTS.get(t.perm, "plain"),
             "scale": None, "zero_point": None, "source_shape": list(source_shape(graph, p)), "source_layout": p.layout,
-            "perm": [p.perm[axis] for axis in t.perm],
+            "perm": [p.perm[axis] for axis in t.perm], "ends_in": ends[p.name].op if p.name in ends else None,
         }
         for p, t in zip(sources, tensors, strict=True)
     ]  # fmt: skip

@@ -28,7 +28,7 @@ def raw_graph(source: Source, options: LoadOptions, store: Store) -> Graph:
     """The source as a Graph; from the store where a framework would have to start. An .onnx is read afresh, which is quicker."""
     if source.info.format == "onnx":
         return source.load()
-    key = store.key("graph", **identity(source, options))
+    key = store.key("graph", **identity(source.info.sha256, options))
     found = store.get("graph", key)
     if found is None:
         graph = source.load()
@@ -65,7 +65,7 @@ def reference(source: Source, options: LoadOptions, inputs: Mapping[str, Array],
         inputs: By source name, in the source's layout, axis 0 counts samples.
         store: Where they are kept.
     """
-    key = store.key("reference", inputs=sha256_of(inputs), **identity(source, options))
+    key = store.key("reference", inputs=sha256_of(inputs), **identity(source.info.sha256, options))
     found = store.get("reference", key)
     if found is not None:
         with np.load(found / "outputs.npz", allow_pickle=False) as stored:
@@ -76,9 +76,9 @@ def reference(source: Source, options: LoadOptions, inputs: Mapping[str, Array],
     return outputs
 
 
-def identity(source: Source, options: LoadOptions) -> dict[str, Any]:
+def identity(source_sha256: str, options: LoadOptions) -> dict[str, Any]:
     """What a loaded graph depends on."""
-    return {"source": source.info.sha256, "options": options, "tools": tool_versions()}
+    return {"source": source_sha256, "options": options, "tools": tool_versions()}
 
 
 def sha256_of(arrays: Mapping[str, Array]) -> str:

@@ -27,7 +27,7 @@ class End:
 
     Attributes:
         tensor: In the file; its `graph_name` is the source's name, its `perm` counts the source's axes.
-        shape: In the source's layout, 1 on the batch axis.
+        shape: In the source's layout, 1 on the batch axis; empty for an output whose engine does not tell it.
         layout: The source's: "nhwc", "nchw", ... or "plain".
         dtype: Of the source.
         scale: Of a quantized tensor, else 0.
@@ -50,7 +50,7 @@ class End:
 
     def to_source(self, rows: Array) -> Array:
         """The inverse, dequantized."""
-        y = np.concatenate([self.tensor.to_graph(row, self.shape) for row in rows])
+        y = np.concatenate([self.tensor.to_graph(row, self.shape) for row in rows]) if self.shape else rows
         return np.asarray((y.astype(np.float32) - self.zero_point) * np.float32(self.scale)) if self.scale else y
 
 
@@ -134,31 +134,31 @@ def bare(path: Path, threads: int, shapes: Mapping[str | None, tuple[int, ...]])
     with open_engine(runtime, path, threads=threads) as engine:
         facts = engine.facts
     batch = runtime != "ncnn"
-    inputs = tuple(_bare_end(t, shapes, batch, path) for t in facts["inputs"])
-    return Subject(path.name, path, runtime, threads, {}, inputs, tuple(_bare_end(t, {}, batch, path) for t in facts["outputs"]))
+    inputs = tuple(_bare_end(t, shapes, batch) for t in facts["inputs"])
+    if silent := [e.tensor.name for e in inputs if not e.shape]:
+        raise UsageError(f"{path.name} does not tell the shape of {', '.join(silent)}", hint=f"--input-shape {silent[0]}=1,3,224,224")
+    options = {"input_shapes": {e.tensor.name: list(e.tensor.shape) for e in inputs}} if runtime == "ncnn" and shapes else {}
+    outputs = tuple(_bare_end(t, {}, batch) for t in facts["outputs"])
+    return Subject(path.name, path, runtime, threads, options, inputs, outputs)
 
 
-def _bare_end(facts: Mapping[str, Any], shapes: Mapping[str | None, tuple[int, ...]], batch: bool, path: Path) -> End:
-    name = facts["name"]
-    given = shapes.get(name, shapes.get(None))
-    dims = facts.get("shape")
-    if given is None and shapes is not None and dims is None:
-        dims = []
-    shape = given or tuple(d if isinstance(d, int) and d > 0 else 1 for d in dims or ())
-    if given is None and dims is None:
-        raise UsageError(f"{path.name} does not tell the shape of {name}", hint=f"--input-shape {name}=1,3,224,224")
-    source = shape if batch or given else (1, *shape)
-    perm = tuple(range(len(source))) if batch else tuple(range(1, len(source)))
-    tensor = Tensor(name, name, source if batch else source[1:], perm, facts.get("dtype", "float32"))
-    whole = np.issubdtype(np.dtype(tensor.dtype), np.integer)
-    return End(tensor, source, _layout(source), "float32" if whole and facts.get("scale") else tensor.dtype,
-               float(facts.get("scale") or 0.0) if whole else 0.0, int(facts.get("zero_point") or 0))  # fmt: skip
+def _bare_end(facts: Mapping[str, Any], shapes: Mapping[str | None, tuple[int, ...]], batch: bool) -> End:
+    """A tensor as its engine describes it; ncnn's have no batch axis. Axes of unknown length count as 1."""
+    name, kind = facts["name"], np.dtype(facts.get("dtype", "float32"))
+    told = tuple(d if isinstance(d, int) and d > 0 else 1 for d in facts.get("shape") or ())
+    shape = shapes.get(name) or shapes.get(None) or (told if batch or not told else (1, *told))
+    perm = tuple(range(0 if batch else 1, len(shape)))
+    tensor = Tensor(name, name, tuple(shape[a] for a in perm), perm, kind.name)
+    quantized = np.issubdtype(kind, np.integer) and bool(facts.get("scale"))
+    scale, zero_point = (float(facts["scale"]), int(facts["zero_point"])) if quantized else (0.0, 0)
+    return End(tensor, tuple(shape), _layout(shape, batch), "float32" if quantized else kind.name, scale, zero_point)
 
 
-def _layout(shape: Sequence[int]) -> str:
+def _layout(shape: Sequence[int], batch: bool) -> str:
+    """A guess from the axes' lengths: ncnn is always channels first."""
     if len(shape) != 4:
         return "plain"
-    return "nchw" if shape[1] in CHANNELS and shape[-1] not in CHANNELS else "nhwc"
+    return "nchw" if not batch or (shape[1] in CHANNELS and shape[-1] not in CHANNELS) else "nhwc"
 
 
 def _ends(ports: Sequence[Mapping[str, Any]]) -> tuple[End, ...]:

@@ -102,7 +102,7 @@ def add(app: typer.Typer, function: Callable[..., None], name: str, *, epilog: s
     keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
     command.__signature__ = signature.replace(parameters=[*keyword, *extra], return_annotation=int)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in (*own, *extra)}
-    del command.__wrapped__  # type: ignore[attr-defined]
+    del command.__wrapped__
     app.command(name, epilog=epilog.strip().replace("\n", "\n\n") or None)(command)
 
 

@@ -79,11 +79,14 @@ def plan_text(facts: Mapping[str, Any]) -> str:
     lines = [facts_text({"source": facts["source"]})]
     for t in facts["targets"]:
         lines += ["", facts_text({t["target"]: {k: v for k, v in t.items() if k not in ("target", "problems", "passes")}})]
-        lines += [
-            f"  {p['pass']}: {', '.join(f'{k} {n}' for k, n in p['settings']['changes'].items()) or 'nothing to do'}" for p in t["passes"]
-        ]
+        lines += [f"  {p['pass']}: {changes(p['settings']['changes'])}" for p in t["passes"]]
         lines += [problem_line(p) for p in t["problems"]]
     return "\n".join(lines)
+
+
+def changes(counts: Mapping[str, int]) -> str:
+    """Passes and how many changes each made."""
+    return ", ".join(f"{name} {n}" for name, n in counts.items()) or "nothing to do"
 
 
 def problem_line(problem: Mapping[str, Any]) -> str:

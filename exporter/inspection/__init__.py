@@ -1,0 +1,35 @@
+"""What a model is made of and what each format makes of it; also files of other tools' making."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from exporter.inspection.ncnn import inspect_ncnn
+from exporter.inspection.source import inspect_source
+from exporter.inspection.tflite import inspect_tflite
+from exporter.sources.open import LoadOptions
+
+BARE = {".tflite": inspect_tflite, ".param": inspect_ncnn}
+"""Suffix of a written file to what reads its structure; everything else is a source."""
+
+
+def inspect(
+    path: Path,
+    *,
+    input_shapes: Mapping[str | None, tuple[int, ...]] | None = None,
+    inputs: tuple[str, ...] = (),
+    outputs: tuple[str, ...] = (),
+    trust: bool = False,
+    custom_objects: str | None = None,
+) -> dict[str, Any]:
+    """Operators, shapes, parameters and costs by layer; for a source also what each format cannot express or makes slow.
+
+    Returns:
+        name, source, inputs, outputs, layers, totals; formats (name to problems) for a source.
+
+    Raises:
+        SourceError: If it cannot be read.
+    """
+    if path.is_file() and path.suffix in BARE:
+        return BARE[path.suffix](path)
+    return inspect_source(path, LoadOptions(input_shapes or {}, inputs, outputs, trust, custom_objects))

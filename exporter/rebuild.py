@@ -1,0 +1,96 @@
+"""From a bundle back to the Graph it was written from: out of the store, or from the source again."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from exporter.array import Array
+from exporter.bundle import Bundle, Reference, sha256_file
+from exporter.data import open_data
+from exporter.errors import IntegrityError, UsageError
+from exporter.formats import Artifact, WriteOptions, load_writer
+from exporter.graph import Graph
+from exporter.graph.evaluate import evaluate
+from exporter.graph.files import load_graph
+from exporter.layers import Layer, compare_layers
+from exporter.preprocessing import Preprocessing
+from exporter.proof import to_graph, to_source
+from exporter.sources.open import LoadOptions, Source, open_source
+from exporter.stages import finished_graph, identity, input_specs, raw_graph, reference
+from exporter.store import Store
+from exporter.subject import Subject
+
+MOST_SAMPLES = 16
+"""Of the user's samples, at most so many are used."""
+
+
+def layers_of(bundle: Bundle, source: Path | None, inputs: dict[str, Array], trust: bool, subject: Subject) -> list[Layer]:
+    """Every layer that survived in a bundle's file, against the Graph.
+
+    Args:
+        bundle: The bundle.
+        source: Where the source is now, when it has moved.
+        inputs: By source name, in the source's layout.
+        trust: Run code that the source brings along.
+        subject: The bundle's file and engine.
+    """
+    with Store() as store, tempfile.TemporaryDirectory(prefix="mexport-verify-") as folder:
+        graph = graph_of(bundle, source, trust, store)
+        artifact = _written_again(bundle, graph, Path(folder))
+        with subject.open() as engine:
+            return compare_layers(graph, artifact, engine, to_graph(graph.inputs, inputs))
+
+
+def outputs_on(bundle: Bundle, source: Path | None, samples: str, trust: bool) -> Reference:
+    """Other samples than the bundle's own, with the source's and the Graph's outputs on them."""
+    with Store() as store, _source(bundle, source, trust) as opened:
+        options = _options(bundle, trust)
+        graph, _ = finished_graph(raw_graph(opened, options, store))
+        prep = {name: Preprocessing.from_dict(facts) for name, facts in bundle.manifest["preprocessing"].items()}
+        inputs, _ = open_data(samples, input_specs(graph), prep, trust=trust).pick(MOST_SAMPLES)
+        values = to_source(graph.outputs, evaluate(graph, to_graph(graph.inputs, inputs)))
+        return Reference(inputs, reference(opened, options, inputs, store), values)
+
+
+def graph_of(bundle: Bundle, source: Path | None, trust: bool, store: Store) -> Graph:
+    """The Graph that a bundle's file was written from.
+
+    Raises:
+        UsageError: If neither the source nor its graph in the store is there.
+        IntegrityError: If the source is another file by now.
+    """
+    options = _options(bundle, trust)
+    found = store.get("graph", store.key("graph", **identity(bundle.manifest["source"]["sha256"], options)))
+    if found is not None:
+        return finished_graph(load_graph(found))[0]
+    with _source(bundle, source, trust) as opened:
+        return finished_graph(raw_graph(opened, options, store))[0]
+
+
+def _options(bundle: Bundle, trust: bool) -> LoadOptions:
+    """How the source was read; that it was trusted then is no leave to run its code now."""
+    options = LoadOptions.from_json(bundle.manifest["load"])
+    if options.trust and not trust:
+        raise UsageError(f"{bundle.path.name} was built with --trust", hint="add --trust to run the source's own code again")
+    return replace(options, trust=trust)
+
+
+def _source(bundle: Bundle, moved: Path | None, trust: bool) -> Source:
+    facts = bundle.manifest["source"]
+    path = moved or (bundle.path / facts["path"])
+    if not path.exists():
+        raise UsageError(f"the source of {bundle.path.name} is not at {path}", hint="say where it is with --source PATH")
+    opened = open_source(path, _options(bundle, trust))
+    if opened.info.sha256 != facts["sha256"]:
+        raise IntegrityError(f"{path} is not the source of {bundle.path.name}: its sha256 differs", hint="give the right one with --source")
+    return opened
+
+
+def _written_again(bundle: Bundle, graph: Graph, folder: Path) -> Artifact:
+    """The same graph gives the same bytes: so the writer's word on which tensor is which layer holds for the bundle's file."""
+    facts = bundle.manifest
+    artifact = load_writer(facts["target"]["format"]).write(graph, folder, WriteOptions(**facts["write"]))
+    known = {f["path"]: f["sha256"] for f in facts["files"]}
+    if any(sha256_file(f) != known.get(f.name) for f in artifact.files):
+        raise UsageError(f"{bundle.path.name} was written by another version of mexport", hint="build it again, then verify --layers")
+    return artifact

@@ -1,0 +1,104 @@
+"""Prove a bundle again, or a bare file against the model it should equal; layer by layer if asked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exporter.bare import verify_bare
+from exporter.bundle import Bundle, find_bundles
+from exporter.deliver import Outcome
+from exporter.errors import MexportError, ParityError, UsageError
+from exporter.judge import as_dicts, findings, judged
+from exporter.layers import first_divergence
+from exporter.options import PixelOptions
+from exporter.parity import Limits
+from exporter.place import HOST, require_host
+from exporter.rebuild import layers_of, outputs_on
+from exporter.subject import bundled
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What verifying showed.
+
+    Attributes:
+        bundles: One entry a bundle: name, verdict, parity, fidelity, layers.
+        error: Of the first that failed.
+    """
+
+    bundles: tuple[dict[str, Any], ...]
+    error: MexportError | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"bundles": list(self.bundles), "ok": self.error is None}
+
+
+def verify(
+    what: str | Path | Outcome,
+    *,
+    layers: bool = False,
+    against: Path | None = None,
+    source: Path | None = None,
+    samples: str | None = None,
+    pixels: PixelOptions | None = None,
+    trust: bool = False,
+    on: str = HOST,
+    seed: int = 0,
+    threads: int | None = None,
+) -> Verified:
+    """Run files again and compare.
+
+    Args:
+        what: A bundle, a folder of bundles, an Outcome of `build`; with `against` a bare file too.
+        layers: Compare every layer too; needs the source, or its graph in the store.
+        against: A model to hold a bare file against.
+        source: Where the source is now, when it has moved.
+        samples: Data to verify with instead of the bundle's own samples; needs the source.
+        pixels: Preprocessing for `against`.
+        trust: Run code that the model or the data brings along.
+        on: Where; only "host".
+        seed: Of synthetic samples for `against`.
+        threads: Of the engine; None for the bundle's own.
+
+    Raises:
+        MexportError: If a bundle is damaged, its engine crashes, or the source is needed and not there. That a file differs is in
+            the result.
+    """
+    require_host(on)
+    path = what.path if isinstance(what, Outcome) else Path(what)
+    if path is None:
+        raise UsageError("that build has failed: there is nothing to verify", hint="look at its error")
+    if against is not None:
+        if layers:
+            raise UsageError("--layers is for bundles: a bare file does not say which layer is which", hint="leave --layers out")
+        return _verified(
+            [verify_bare(path, against, samples=samples, pixels=pixels or PixelOptions(), trust=trust, seed=seed, threads=threads)]
+        )
+    if path.is_file():
+        raise UsageError(f"{path} is no bundle", hint="give --against MODEL to hold a bare file against a model")
+    return _verified([_bundle(b, layers, source, samples, trust=trust, threads=threads) for b in find_bundles(path)])
+
+
+def _bundle(
+    bundle: Bundle, layers: bool, source: Path | None, samples: str | None, *, trust: bool, threads: int | None
+) -> dict[str, Any]:  # fmt: skip
+    subject = bundled(bundle, threads)
+    limits = Limits(**bundle.manifest["limits"])
+    kept = bundle.reference() if samples is None else outputs_on(bundle, source, samples, trust)
+    with subject.open() as engine:
+        got = subject.run(engine, kept.inputs)
+    ends = {p["source_name"]: p.get("ends_in") for p in bundle.manifest["outputs"]}
+    parity, fidelity = (findings(ends, reference, got) for reference in (kept.graph, kept.reference))
+    facts: dict[str, Any] = {"name": subject.name, "parity": as_dicts(parity), "fidelity": as_dicts(fidelity)}
+    if layers:
+        found = layers_of(bundle, source, kept.inputs, trust, subject)
+        facts["layers"] = [layer.as_dict() for layer in found]
+        first = first_divergence(found, limits)
+        facts["first_divergence"] = first.layer if first and limits.breach(first.comparison) else None
+    return judged(facts, {"the graph it was written from": parity, "the source's own outputs": fidelity}, limits)
+
+
+def _verified(bundles: list[dict[str, Any]]) -> Verified:
+    bad = next((b for b in bundles if not b["ok"]), None)
+    return Verified(tuple(bundles), ParityError(bad["verdict"], hint="build it again, or see --layers") if bad else None)
