@@ -5,6 +5,7 @@ layer shows. Nothing is downloaded.
 """
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,9 @@ def saved(name: str, folder: Path, seed: int = 0) -> Path:
     path = folder / f"{name}-{seed}.keras"
     if not path.exists():
         part = path.with_suffix(f".{os.getpid()}.keras")
-        build(name, seed).save(part)
+        model = build(name, seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Keras 3 on numpy 2
+            model.save(part)
         part.rename(path)
     return path

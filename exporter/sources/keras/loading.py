@@ -44,7 +44,7 @@ def load_stored(stored: Stored, *, trust: bool = False, custom_objects: str | No
             model = _open(keras, stored, {**_common(keras), **own}, trust)
     except Exception as problem:  # whatever the framework trips over is the file's fault, and told in our words
         raise _unreadable(stored, keras, problem) from problem
-    _compute_in_float32(model)
+    compute_in_float32(model)
     return model
 
 
@@ -106,7 +106,7 @@ def _common(keras: Any) -> dict[str, Any]:
     return {"relu6": tf.nn.relu6, "swish": silu, "swish_activation": silu, "FixedDropout": FixedDropout}
 
 
-def _compute_in_float32(model: Any) -> None:
+def compute_in_float32(model: Any) -> None:
     """Mixed-precision layers compute in float32 from here on: their weights are float32 anyway, phones choose their own."""
     for layer in layers_of(model):
         if getattr(layer, "compute_dtype", "float32") in ("float16", "bfloat16"):

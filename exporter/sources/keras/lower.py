@@ -25,6 +25,7 @@ from exporter.sources.keras.builder import Builder
 from exporter.sources.keras.call import Call, Handler, leaves
 from exporter.sources.keras.layout import arrange, canonical, identity, unpack
 from exporter.sources.keras.refused import REASONS
+from exporter.sources.keras.retrace import inside
 from exporter.sources.keras.signature import Signature, layers_of, signature_of
 from exporter.sources.keras.tensor import RefusedError, Tensor
 from exporter.sources.keras.walk import functional, run
@@ -130,13 +131,26 @@ class _Lowering:
         self.b.scope = "_".join(layer.name.split())
         start = len(self.b.nodes)
         try:
-            results = _as_list(handler_of(layer)(self.b, Call(layer, args, kwargs)), len(outputs))
-            for got, symbol in zip(results, outputs, strict=True):
-                _check_shape(got, symbol)
+            results = self._lower(Call(layer, args, kwargs), outputs)
         except RefusedError as problem:
             self.problems.append(f"{layer.name} ({_kind(layer)}): {problem}")
             return [_placeholder(symbol) for symbol in outputs]
+        except (TypeError, ValueError, AttributeError, LookupError) as problem:
+            self.problems.append(f"{layer.name} ({_kind(layer)}): settings we do not understand ({type(problem).__name__}: {problem})")
+            return [_placeholder(symbol) for symbol in outputs]
         self._name(results, start)
+        return results
+
+    def _lower(self, call: Call, outputs: list[Any]) -> list[Any]:
+        handler = handler_of(call.layer)
+        if handler is None:
+            graph, inputs = inside(call)
+            results = run(graph, inputs, self.visit)
+            self.b.scope = "_".join(call.layer.name.split())
+        else:
+            results = _as_list(handler(self.b, call), len(outputs))
+        for got, symbol in zip(results, outputs, strict=True):
+            _check_shape(got, symbol)
         return results
 
     def _name(self, results: list[Any], start: int) -> None:
@@ -164,11 +178,11 @@ def _kind(layer: Any) -> str:
     return f"tf.{symbol}" if symbol else type(layer).__name__
 
 
-def handler_of(layer: Any) -> Handler:
-    """The handler of a layer or operation: by class, or by a parent class whose `call` it keeps.
+def handler_of(layer: Any) -> Handler | None:
+    """The handler of a layer or operation: by class, or by a parent class whose `call` it keeps; None: look inside.
 
     Raises:
-        RefusedError: If there is none; says why where we know.
+        RefusedError: If the layer is of a kind we refuse, or an operation we do not know.
     """
     if getattr(layer, "symbol", None):
         return tf_ops.handler_of(layer)
@@ -179,7 +193,7 @@ def handler_of(layer: Any) -> Handler:
             raise RefusedError(REASONS[cls.__name__])
         if cls.__name__ in LAYERS and (cls is type(layer) or type(layer).call is getattr(cls, "call", None)):
             return LAYERS[cls.__name__]
-    raise RefusedError("a layer without a lowering")
+    return None
 
 
 def _check_shape(got: Any, symbol: Any) -> None:

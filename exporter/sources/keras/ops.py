@@ -96,7 +96,7 @@ def _resize(b: Builder, call: Call) -> Tensor:
 def _normalize(b: Builder, call: Call) -> Tensor:
     if call.layer.order != 2:
         raise RefusedError(f"a norm of order {call.layer.order}")
-    return normalize(b, call.x, call.layer.axis, float(call.layer.epsilon))
+    return normalize(b, call.x, call.layer.axis, float(call.layer.epsilon or 1e-12))
 
 
 def _cast(b: Builder, call: Call) -> Tensor:

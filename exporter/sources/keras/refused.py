@@ -21,6 +21,5 @@ REASONS: dict[str, str] = {
     ),
     "Masking": "masks are not supported; feed sequences of one length",
     "Embedding": "embeddings are not supported; feed the vectors",
-    "Lambda": "a Lambda layer holds code; load it with --trust and --custom-objects MODULE, or replace it",
 }  # fmt: skip
 """Layer class name to the reason."""

@@ -10,6 +10,7 @@ from exporter.graph.files import save_graph
 from exporter.sources.keras.loading import framework, load_stored
 from exporter.sources.keras.lower import lower_signature
 from exporter.sources.keras.reference import reference
+from exporter.sources.keras.retrace import with_graph
 from exporter.sources.keras.signature import signature_of
 from exporter.sources.keras.stored import read_stored
 from exporter.sources.options import LoadOptions
@@ -30,8 +31,8 @@ class Session:
         wanted = LoadOptions.from_json(options) if options else LoadOptions()
         stored = read_stored(Path(path))
         model = load_stored(stored, trust=wanted.trust, custom_objects=wanted.custom_objects)
-        self.signature = signature_of(model, wanted.inputs, wanted.outputs)
         self.shapes = {name or "": shape for name, shape in wanted.input_shapes.items()}
+        self.signature = signature_of(with_graph(model, self.shapes), wanted.inputs, wanted.outputs)
         self.name = graph_name(wanted.name or Path(path).stem)
         self.facts = {
             "format": stored.format, "framework": stored.framework, "version": framework(stored.framework).__version__,

@@ -40,6 +40,11 @@ REDUCED = {f"{prefix}reduce_{name}": name for prefix in ("", "math.") for name i
 """Symbols of reductions."""
 
 
+def symbol_of(layer: Any) -> str:
+    """The operation's name; TensorFlow's v1 spellings of the functions that we know are the same functions."""
+    return str(layer.symbol).removeprefix("compat.v1.")
+
+
 @dataclass(frozen=True, slots=True)
 class Arguments:
     """The arguments of a TensorFlow function by place or name."""
@@ -54,14 +59,14 @@ class Arguments:
 
 
 def _reduction(b: Builder, call: Call, args: Arguments) -> Tensor:
-    name, keepdims = REDUCED[call.layer.symbol], bool(args.get(2, "keepdims", False))
+    name, keepdims = REDUCED[symbol_of(call.layer)], bool(args.get(2, "keepdims", False))
     if name == "variance":
         return variance(b, call.x, args.get(1, "axis"), keepdims=keepdims)
     return reduce(b, REDUCTIONS[name], call.x, args.get(1, "axis"), keepdims=keepdims)
 
 
 def _function(b: Builder, call: Call, args: Arguments) -> Tensor:
-    symbol = call.layer.symbol
+    symbol = symbol_of(call.layer)
     if symbol == "cast" and "float" not in str(getattr(args.get(1, "dtype"), "name", args.get(1, "dtype"))):
         raise RefusedError("a cast to integers")
     options = {"axis": args.get(1, "axis"), "approximate": args.get(1, "approximate", False)}
@@ -127,7 +132,7 @@ def _depth(inverse: bool) -> "TfHandler":
 
 
 def _binary(b: Builder, call: Call, args: Arguments) -> Tensor:
-    return binary(b, BINARY[OPERATORS[call.layer.symbol]], args.get(0, "x"), args.get(1, "y"))
+    return binary(b, BINARY[OPERATORS[symbol_of(call.layer)]], args.get(0, "x"), args.get(1, "y"))
 
 
 def _normalize(b: Builder, call: Call, args: Arguments) -> Tensor:
@@ -140,10 +145,10 @@ SYMBOLS: dict[str, TfHandler] = {
     **dict.fromkeys(OPERATORS, _binary),
     **dict.fromkeys(FUNCTIONS, _function),
     **dict.fromkeys(REDUCED, _reduction),
-    **dict.fromkeys(("reshape", "compat.v1.reshape"), _reshape),
-    **dict.fromkeys(("transpose", "compat.v1.transpose"), _transpose),
-    **dict.fromkeys(("shape", "compat.v1.shape"), _shape),
-    **dict.fromkeys(("pad", "compat.v1.pad"), _pad),
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "shape": _shape,
+    "pad": _pad,
     **dict.fromkeys(("nn.l2_normalize", "math.l2_normalize", "linalg.l2_normalize"), _normalize),
     **dict.fromkeys(("linalg.matmul", "matmul"), _matmul),
     "__operators__.getitem": lambda b, call, args: getitem(b, call.x, args.get(1, "slice_spec")),
@@ -172,9 +177,10 @@ def handler_of(layer: Any) -> Handler:
     def lower(b: Builder, call: Call) -> Any:
         if not call.tensors:
             return _on_numbers(call)
-        if layer.symbol not in SYMBOLS:
+        symbol = symbol_of(layer)
+        if symbol not in SYMBOLS:
             raise RefusedError("an operation without a lowering")
-        return SYMBOLS[layer.symbol](b, call, Arguments(call))
+        return SYMBOLS[symbol](b, call, Arguments(call))
 
     return lower
 
