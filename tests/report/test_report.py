@@ -7,7 +7,6 @@ from exporter.preprocessing import Preprocessing
 from exporter.report import documents, render
 from tests.manifests import manifest_for, number, plain_artifact
 
-
 KNOWN = Preprocessing()
 
 
