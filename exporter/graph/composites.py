@@ -1,8 +1,10 @@
 """Our own operators: ONNX functions of standard operators, so that onnxruntime runs them and any writer may inline them."""
 
+import numpy as np
 import onnx_ir as ir
 
-from exporter.graph.model import DOMAIN, OPSET
+from exporter.graph.edit import add_constant, attr, insert_node, replace_value, shape_of
+from exporter.graph.model import DOMAIN, OPSET, Graph
 
 CHANNEL_SHUFFLE = f"""
 <opset_import: ["" : {OPSET}], domain: "{DOMAIN}">
@@ -37,3 +39,29 @@ def define_composites(model: ir.Model) -> None:
         model.functions[function.identifier()] = function
     if called:
         model.graph.opset_imports[DOMAIN] = 1
+
+
+def inline_composites(graph: Graph) -> None:
+    """Replace every composite by standard operators with constant shapes, in place; for files that other programs read."""
+    for node in graph.nodes:
+        if node.domain == DOMAIN and node.op_type == "ChannelShuffle":
+            _inline_shuffle(graph, node)
+    graph.model.functions.clear()
+    graph.model.graph.opset_imports.pop(DOMAIN, None)
+
+
+def _inline_shuffle(graph: Graph, node: ir.Node) -> None:
+    out = node.outputs[0]
+    name, (_, channels, *space), group = out.name or node.name or "shuffle", shape_of(out), attr(node, "group")
+    split, whole = [0, group, channels // group, *space], [0, channels, *space]
+    targets = [add_constant(graph, f"{name}_{k}", np.array(d, np.int64)) for k, d in (("split", split), ("shape", whole))]
+    parts = insert_node(graph, node, "Reshape", [node.inputs[0], targets[0]], f"{name}_parts")
+    turned = insert_node(graph, node, "Transpose", [parts], f"{name}_turned", perm=[0, 2, 1, *range(3, len(split))])
+    result = insert_node(graph, node, "Reshape", [turned, targets[1]], f"{name}_shuffled")
+    result.shape, old = out.shape, out.name
+    parts.shape = ir.Shape(["N", *split[1:]])
+    turned.shape = ir.Shape(["N", split[2], split[1], *space])
+    replace_value(out, result)
+    if node.graph is not None:
+        node.graph.remove(node, safe=True)
+    result.name = old

@@ -1,0 +1,5 @@
+"""Write a Graph as `model.onnx`: the source's names and layout, standard operators, batch axis N."""
+
+from exporter.formats.onnx.write import PRECISIONS, check, write
+
+__all__ = ["PRECISIONS", "check", "write"]

@@ -1,0 +1,112 @@
+"""Write a Graph as `model.onnx`."""
+
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from exporter.array import Array
+from exporter.errors import UnsupportedOpError, unknown_name
+from exporter.formats.artifact import Artifact, Problem, Tensor, WriteOptions
+from exporter.formats.onnx.half import halve
+from exporter.formats.onnx.layout import dress
+from exporter.formats.onnx.opset import convert
+from exporter.formats.onnx.stream import write_model
+from exporter.graph import OPSET, Graph, shape_of
+from exporter.graph.composites import inline_composites
+from exporter.graph.ops import is_composite, is_standard
+
+PRECISIONS = ("fp32", "fp16")
+"""fp16: weights and arithmetic; inputs and outputs stay float32."""
+
+_IR_VERSION = 9
+"""The first that knows opset 20: older readers take it too."""
+
+
+def check(graph: Graph) -> list[Problem]:
+    """Operators that are not in the ONNX standard; nothing is written."""
+    strange = [n for n in graph.nodes if not is_composite(n) and not is_standard(n)]
+    reason = "not an operator of the ONNX standard"
+    return [Problem(n.name or n.outputs[0].name or "", f"{n.domain}.{n.op_type}".lstrip("."), reason) for n in strange]
+
+
+def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
+    """Write `model.onnx` into an existing folder; same graph and options, same bytes.
+
+    Args:
+        graph: The graph; left as it is.
+        folder: Where to.
+        options: Precision "fp32" or "fp16"; layout of rank-4 and rank-3 inputs and outputs; opset, 20 if None.
+
+    Raises:
+        UnsupportedOpError: Names every layer that is no standard operator.
+        UsageError: If the precision, layout or opset cannot be had, or the file would pass 2 GiB.
+    """
+    if options.precision not in PRECISIONS:
+        raise unknown_name("precision of onnx", options.precision, PRECISIONS)
+    problems = check(graph)
+    if problems:
+        named = ", ".join(f"{p.layer} ({p.op})" for p in problems)
+        raise UnsupportedOpError(f"ONNX has no such operators: {named}", hint="cut the graph before them with --outputs")
+    work = graph.clone()
+    inline_composites(work)
+    names = {id(v): v.name or "" for v in _values(work)}
+    inputs, outputs = dress(work, options.layout)
+    if options.precision == "fp16":
+        halve(work)
+    taps = {names[id(v)]: _tap(v, names[id(v)]) for v in _values(work) if id(v) in names and _tappable(v)}
+    path = folder / "model.onnx"
+    _save(work, path, options.opset or OPSET)
+    return Artifact("onnx", path, (path,), options.precision, tuple(inputs), tuple(outputs), taps)
+
+
+def _values(graph: Graph) -> list[ir.Value]:
+    return [*graph.model.graph.inputs, *(o for n in graph.model.graph for o in n.outputs)]
+
+
+def _tappable(value: ir.Value) -> bool:
+    return (
+        value.producer() is not None
+        and value.dtype in (ir.DataType.FLOAT, ir.DataType.FLOAT16)
+        and value.shape is not None
+        and bool(value.name)
+    )
+
+
+def _tap(value: ir.Value, graph_name: str) -> Tensor:
+    shape = shape_of(value)
+    dtype = "float16" if value.dtype == ir.DataType.FLOAT16 else "float32"
+    return Tensor(value.name or "", graph_name, shape, tuple(range(len(shape))), dtype)
+
+
+def _save(graph: Graph, path: Path, opset: int) -> None:
+    """Everything but the weights as a proto, then the weights as they are."""
+    model = graph.model
+    weights: dict[str, Array] = {k: v.const_value.numpy() for k, v in model.graph.initializers.items() if v.const_value is not None}
+    proto = _skeleton(graph)
+    if opset != OPSET:
+        proto, weights = convert(proto, weights, opset)
+    write_model(proto, weights, path)
+
+
+def _skeleton(graph: Graph) -> Any:
+    import onnx
+    from onnx import helper
+
+    body = graph.model.graph
+    proto = onnx.ModelProto(ir_version=_IR_VERSION, producer_name="mexport")
+    proto.opset_import.append(helper.make_opsetid("", OPSET))
+    proto.graph.name = graph.name
+    proto.graph.node.extend(_plain(ir.to_proto(n)) for n in body)
+    proto.graph.input.extend(ir.to_proto(v) for v in body.inputs)
+    proto.graph.output.extend(ir.to_proto(v) for v in body.outputs)
+    inner = [o for n in body for o in n.outputs if o.shape is not None and not o.is_graph_output()]
+    proto.graph.value_info.extend(ir.to_proto(v) for v in inner)
+    return proto
+
+
+def _plain(node: Any) -> Any:
+    """A node without what exporters note beside it (paths, stack traces)."""
+    node.ClearField("doc_string")
+    node.ClearField("metadata_props")
+    return node
