@@ -1,0 +1,100 @@
+"""The serving signature of a SavedModel: its names, its shapes, its outputs. It is the reference."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from exporter.array import Array
+from exporter.errors import SourceError, unknown_name
+
+DEFAULT = "serving_default"
+BATCH = 16
+"""Samples computed at once where the signature does not fix the number."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """One signature of a loaded model.
+
+    Attributes:
+        loaded: What tf.saved_model.load gave; keeps the weights alive.
+        function: The signature's concrete function.
+        inputs: TensorSpec by input name.
+        outputs: Names of the outputs wanted.
+    """
+
+    loaded: Any
+    function: Any
+    inputs: Mapping[str, Any]
+    outputs: tuple[str, ...]
+
+    @property
+    def fixed(self) -> int | None:
+        """The batch size that the signature fixes, if it does."""
+        return next((int(s.shape[0]) for s in self.inputs.values() if s.shape.rank and s.shape[0] is not None), None)
+
+    def reference(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs for n samples by input name; float32 where they are fractions."""
+        missing = [n for n in self.inputs if n not in arrays]
+        if missing:
+            raise SourceError(f"no array for input {', '.join(missing)}", hint=f"the inputs are {', '.join(self.inputs)}")
+        n, step = len(arrays[next(iter(self.inputs))]), self.fixed or BATCH
+        parts = [self._call(arrays, start, min(start + step, n)) for start in range(0, n, step)]
+        return {name: np.concatenate([p[name] for p in parts]) for name in self.outputs}
+
+    def _call(self, arrays: Mapping[str, Array], start: int, stop: int) -> dict[str, Array]:
+        import tensorflow as tf
+
+        rows = np.arange(start, start + self.fixed if self.fixed else stop).clip(max=stop - 1)
+        feeds = {n: tf.constant(_typed(np.asarray(arrays[n])[rows], s.dtype.as_numpy_dtype)) for n, s in self.inputs.items()}
+        results = self.function(**feeds)
+        return {name: _plain(results[name].numpy())[: stop - start] for name in self.outputs}
+
+
+def _typed(x: Array, dtype: Any) -> Array:
+    """In the signature's type; whole numbers are rounded and kept in range."""
+    wanted = np.dtype(dtype)
+    if wanted.kind in "iu" and x.dtype.kind == "f":
+        limits = np.iinfo(wanted)
+        return np.rint(x).clip(limits.min, limits.max).astype(wanted)
+    return x.astype(wanted)
+
+
+def _plain(y: Array) -> Array:
+    return y.astype(np.float32) if y.dtype.kind == "f" else y
+
+
+def open_serving(folder: str, outputs: Sequence[str], name: str) -> Serving:
+    """Load a SavedModel and choose its signature: `serving_default`, or the only one.
+
+    Args:
+        folder: The SavedModel.
+        outputs: The signature's outputs wanted; none for all.
+        name: The model's name, for messages.
+
+    Raises:
+        SourceError: If it has no signature, or several without a default.
+        UsageError: If an output is not in the signature.
+    """
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(folder)
+    signatures = dict(loaded.signatures)
+    if DEFAULT in signatures:
+        function = signatures[DEFAULT]
+    elif len(signatures) == 1:
+        function = next(iter(signatures.values()))
+    else:
+        told = f"several signatures ({', '.join(sorted(signatures))}) and no `{DEFAULT}`" if signatures else "no signature to call it by"
+        raise SourceError(
+            f"SavedModel {name} has {told}",
+            hint=f"save it again with one: `tf.saved_model.save(m, folder, signatures={{'{DEFAULT}': m.call.get_concrete_function(...)}})`",
+        )
+    specs = dict(function.structured_input_signature[1])
+    known = list(function.structured_outputs)
+    for output in outputs:
+        if output not in known:
+            raise unknown_name("output of the serving signature", output, known)
+    return Serving(loaded, function, specs, tuple(outputs) or tuple(known))

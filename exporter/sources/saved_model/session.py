@@ -1,0 +1,103 @@
+"""One SavedModel in a process of its own: gives its Graph, and answers as the reference."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exporter.array import Array
+from exporter.errors import MexportError, SourceError, UsageError
+from exporter.graph import Graph, shape_of
+from exporter.graph.evaluate import evaluate
+from exporter.graph.files import save_graph
+from exporter.sources.keras.loading import framework
+from exporter.sources.options import LoadOptions
+from exporter.sources.saved_model.layers import through_layers
+from exporter.sources.saved_model.serving import Serving, open_serving
+from exporter.sources.saved_model.stored import needs_repair, read, repaired
+from exporter.sources.saved_model.traced import through_signature
+
+TOLERANCE = 1e-3
+"""Of the largest output: float32 sums in another order; a wrong graph differs by far more."""
+
+
+class Session:
+    """Serves `exporter.child`.
+
+    Args:
+        path: A SavedModel folder.
+        options: What LoadOptions.to_json gave; None for none.
+
+    Attributes:
+        facts: way ("layers" or "signature") once loaded, and why not through layers.
+    """
+
+    def __init__(self, path: str, options: Mapping[str, Any] | None = None) -> None:
+        framework("tf_keras")
+        self.options = LoadOptions.from_json(options) if options else LoadOptions()
+        if self.options.inputs:
+            raise UsageError("a SavedModel cannot be cut at inner inputs", hint="turn it into ONNX first, or save the part you want")
+        self.name = self.options.name or Path(path).name
+        self.stored = read(Path(path), trust=self.options.trust)
+        self._scratch = tempfile.TemporaryDirectory(prefix="mexport-saved-model-")
+        self.folder = repaired(self.stored, Path(self._scratch.name)) if needs_repair(self.stored) else self.stored.path
+        self.serving = self._open(self.stored.path)
+        self.facts: dict[str, Any] = {}
+
+    def _open(self, folder: Path) -> Serving:
+        try:
+            return open_serving(str(folder), self.options.outputs, self.name)
+        except MexportError:
+            raise
+        except Exception as problem:
+            if folder != self.folder:
+                return self._open(self.folder)
+            first = (str(problem).strip() or type(problem).__name__).splitlines()[0][:300]
+            raise SourceError(f"TensorFlow cannot load {self.name}: {first}", hint="save or fetch the model again") from problem
+
+    def load(self, folder: str) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Write the RAW Graph into an existing folder."""
+        save_graph(self._graph(), Path(folder))
+        return dict(self.facts), {}
+
+    def _graph(self) -> Graph:
+        """Through the layers; where that fails or gives other outputs, through the signature."""
+        shapes = {name or "": shape for name, shape in self.options.input_shapes.items()}
+        try:
+            graph = through_layers(self.stored, self.folder, self.serving, shapes, self.name)
+            self._check(graph)
+            self.facts = {"way": "layers"}
+        except MexportError as why:
+            self.facts = {"way": "signature", "not_layers": why.message}
+            inlinable = self.serving if self.folder == self.stored.path else self._open(self.folder)
+            graph = through_signature(inlinable, self.options.input_shapes, self.name)
+            self._check(graph)
+        return graph
+
+    def _check(self, graph: Graph) -> None:
+        """The Graph against the serving signature, on numbers as small as normalised and as large as raw pixels.
+
+        Raises:
+            SourceError: If an output differs; names it.
+        """
+        rng = np.random.default_rng(0)
+        values = {v.name: v for v in graph.model.graph.inputs}
+        inputs, feeds = {}, {}
+        for port in graph.inputs:
+            x = rng.random((4, *shape_of(values[port.name])[1:]), np.float32)
+            x[2:] *= 255
+            x = np.rint(x * 100) if "int" in port.dtype else x
+            x = x.clip(0, 127) if port.dtype == "int8" else x.clip(0, 255)
+            inputs[port.name], feeds[port.source_name] = x, port.to_source(x)
+        want, got = self.serving.reference(feeds), evaluate(graph, inputs)
+        for port in graph.outputs:
+            a, b = want[port.source_name], port.to_source(got[port.name])
+            limit = TOLERANCE * max(float(np.abs(a).max(initial=0)), 1e-6)
+            if a.shape != b.shape or not np.allclose(a, b, rtol=0, atol=limit, equal_nan=True):
+                raise SourceError(f"{self.name}: output {port.source_name} of the graph read differs from the serving signature's")
+
+    def reference(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Any], dict[str, Array]]:
+        """The serving signature's outputs by name, for n samples by input name."""
+        return {}, self.serving.reference(arrays)
