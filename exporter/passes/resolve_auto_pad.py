@@ -40,7 +40,8 @@ class ResolveAutoPad(NodePass):
         else:
             settings = {"pads": _pads(node, size, strides, reach)}
             settings["ceil_mode"] = (attr(node, "ceil_mode", 0) and _ceil_matters(size, strides, reach, settings["pads"])) or None
-        set_attrs(node, kernel_shape=kernel, strides=strides, dilations=dilations, auto_pad=None, **settings)
+        spread = None if node.op_type == "AveragePool" and set(dilations) == {1} else dilations  # new in opset 19
+        set_attrs(node, kernel_shape=kernel, strides=strides, dilations=spread, auto_pad=None, **settings)
         if node.op_type in ("Conv", "ConvTranspose"):
             set_attrs(node, group=attr(node, "group", 1))
         after = {a.name: a.value for a in node.attributes.values()}

@@ -65,12 +65,8 @@ def _values(graph: Graph) -> list[ir.Value]:
 
 
 def _tappable(value: ir.Value) -> bool:
-    return (
-        value.producer() is not None
-        and value.dtype in (ir.DataType.FLOAT, ir.DataType.FLOAT16)
-        and value.shape is not None
-        and bool(value.name)
-    )
+    known = value.producer() is not None and value.shape is not None and bool(value.name)
+    return known and value.dtype in (ir.DataType.FLOAT, ir.DataType.FLOAT16)
 
 
 def _tap(value: ir.Value, graph_name: str) -> Tensor:
@@ -85,7 +81,7 @@ def _save(graph: Graph, path: Path, opset: int) -> None:
     weights: dict[str, Array] = {k: v.const_value.numpy() for k, v in model.graph.initializers.items() if v.const_value is not None}
     proto = _skeleton(graph)
     if opset != OPSET:
-        proto, weights = convert(proto, weights, opset)
+        weights = convert(proto, weights, opset)
     write_model(proto, weights, path)
 
 
