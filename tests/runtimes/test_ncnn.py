@@ -102,7 +102,7 @@ def test_damaged_params_are_refused(model: Path) -> None:
     damaged = {
         "not an ncnn": "<html></html>",
         "announces": "\n".join(text.splitlines()[:-2]),
-        "which no earlier layer makes": text.replace(" in0 ", " in7 ", 1),
+        "which no earlier layer makes": text.replace(" 1 1 in0 ", " 1 1 in7 ", 1),
         "damaged": text.replace("Pooling ", "Pooling x ", 1),
     }
     for words, content in damaged.items():
