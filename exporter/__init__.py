@@ -7,13 +7,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from exporter.deliver import Outcome
+    from exporter.building.deliver import Outcome
+    from exporter.building.options import PixelOptions
     from exporter.errors import MexportError
-    from exporter.options import PixelOptions
     from exporter.pipeline import build, build_all, plan
     from exporter.recipe import Recipe
     from exporter.target import Target, list_targets, load_target
-    from exporter.verification import verify
+    from exporter.verification.verify import verify
 
 __version__ = "0.1.0"
 
@@ -22,8 +22,9 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "MexportError": "errors", "Outcome": "deliver", "PixelOptions": "options", "Recipe": "recipe", "Target": "target", "build": "pipeline",
-    "build_all": "pipeline", "list_targets": "target", "load_target": "target", "plan": "pipeline", "verify": "verification",
+    "MexportError": "errors", "Outcome": "building.deliver", "PixelOptions": "building.options", "Recipe": "recipe", "Target": "target",
+    "build": "pipeline", "build_all": "pipeline", "list_targets": "target", "load_target": "target", "plan": "pipeline",
+    "verify": "verification.verify",
 }  # fmt: skip
 """Public name to the module that has it."""
 

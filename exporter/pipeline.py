@@ -8,18 +8,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from exporter import deliver
-from exporter.clock import Clock, process_age_s
-from exporter.common import Common
+from exporter.building import deliver
+from exporter.building.clock import Clock, process_age_s
+from exporter.building.common import Common
+from exporter.building.deliver import Outcome
+from exporter.building.options import BuildOptions
+from exporter.building.order import Order, order
+from exporter.building.record import source_facts
 from exporter.console import Console
-from exporter.deliver import Outcome
 from exporter.errors import MexportError, UnsupportedOpError, UsageError
 from exporter.formats import load_writer
 from exporter.formats.artifact import Problem
-from exporter.options import BuildOptions
-from exporter.order import Order, order
 from exporter.recipe import Recipe
-from exporter.record import source_facts
 from exporter.sources.open import open_source
 from exporter.store import Store
 from exporter.target import Target, load_target

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from exporter.accuracy import Run, score
+from exporter.building.inputs import preprocessing_of
+from exporter.building.options import PixelOptions
+from exporter.building.stages import input_specs, raw_graph
 from exporter.bundle import find_bundles
 from exporter.console import Console
 from exporter.data import InputSpec, open_data
 from exporter.errors import DataError, UsageError
-from exporter.inputs import preprocessing_of
 from exporter.latency import Latency, measure, versus
-from exporter.options import PixelOptions
 from exporter.place import require_host
 from exporter.preprocessing import Preprocessing, make
+from exporter.proving.subject import BARE, Subject, only_scores, subjects
 from exporter.sources.open import LoadOptions, open_source
-from exporter.stages import input_specs, raw_graph
 from exporter.store import Store
-from exporter.subject import BARE, Subject, only_scores, subjects
 
 Shapes = Mapping[str | None, tuple[int, ...]]
 Result = dict[str, Any]

@@ -1,8 +1,4 @@
-"""The command line: one small file a command, each words in, one library call, words out.
+"""The command line: one small file a command, each words in, one library call, words out; `exporter.cli.app` has them all.
 
 Nothing heavy is imported before a command runs: `mexport --help` must answer at once.
 """
-
-from exporter.cli.app import main
-
-__all__ = ["main"]

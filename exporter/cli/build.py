@@ -11,7 +11,7 @@ from exporter.cli import options as o
 from exporter.cli.command import Settings
 
 if TYPE_CHECKING:
-    from exporter.deliver import Outcome
+    from exporter.building.deliver import Outcome
 
 NAME = "build"
 EXAMPLES = """

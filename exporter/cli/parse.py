@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from exporter.building.options import PixelOptions
 from exporter.errors import UsageError
-from exporter.options import PixelOptions
 
 
 def names(text: str | None) -> tuple[str, ...]:

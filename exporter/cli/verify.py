@@ -40,11 +40,11 @@ def run(
     on: On = "host",
 ) -> None:
     """Run a bundle's files again and hold them against the graph and the source's own outputs."""
-    from exporter import verification
     from exporter.cli import parse
     from exporter.cli.text import verify_text
+    from exporter.verification.verify import verify
 
-    facts = verification.verify(
+    facts = verify(
         parse.existing(bundle, "bundle"), layers=layers, against=against, source=source, samples=samples, on=on, trust=trust,
         pixels=parse.pixels(mean, std, color, resize), seed=settings.seed, threads=settings.threads,
     )  # fmt: skip

@@ -4,11 +4,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from exporter.building.stages import finished_graph, raw_graph, source_shape
 from exporter.cost.count import layer_costs, totals
 from exporter.formats import FORMATS, load_writer
 from exporter.graph import Graph, Port
 from exporter.sources.open import LoadOptions, open_source
-from exporter.stages import finished_graph, raw_graph, source_shape
 from exporter.store import Store
 
 

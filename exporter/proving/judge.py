@@ -6,7 +6,7 @@ from typing import Any
 from exporter.array import Array
 from exporter.errors import ParityError
 from exporter.parity import Limits, before_activation, compare
-from exporter.proof import Finding, Findings, require
+from exporter.proving.proof import Finding, Findings, require
 
 
 def judged(facts: dict[str, Any], found: Mapping[str, Findings], limits: Limits) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from exporter.array import Array
+from exporter.building.versions import tool_versions
 from exporter.cost.count import Totals, totals
 from exporter.data import InputSpec
 from exporter.graph import Graph, Port, shape_of
@@ -18,7 +19,6 @@ from exporter.graph.files import load_graph, save_graph
 from exporter.passes.run import clean, fold
 from exporter.sources.open import LoadOptions, Source
 from exporter.store import Store
-from exporter.versions import tool_versions
 
 Step = dict[str, Any]
 """One entry of the manifest's `steps`."""

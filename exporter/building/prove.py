@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporter.array import Array
+from exporter.building.clock import Clock
+from exporter.building.common import Common
+from exporter.building.order import Order
 from exporter.child import Child
-from exporter.clock import Clock
-from exporter.common import Common
 from exporter.errors import MexportError
 from exporter.formats import Artifact
-from exporter.layers import compare_layers, first_divergence
-from exporter.order import Order
 from exporter.parity import Limits
-from exporter.proof import Findings, endings, fidelity, parity, require, run_artifact, to_graph, to_source, value_shapes
+from exporter.proving.layers import compare_layers, first_divergence
+from exporter.proving.proof import Findings, endings, fidelity, parity, require, run_artifact, to_graph, to_source, value_shapes
 from exporter.runtimes.run import open_engine
 
 

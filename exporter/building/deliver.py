@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from exporter.building.clock import Clock
+from exporter.building.common import Common
+from exporter.building.order import Order
+from exporter.building.prove import prove
+from exporter.building.record import manifest
 from exporter.bundle import Manifest, Reference, check_place, read_bundle, write_bundle
-from exporter.clock import Clock
-from exporter.common import Common
 from exporter.errors import LimitError, MexportError
 from exporter.formats import Artifact, load_writer
-from exporter.order import Order
-from exporter.prove import prove
-from exporter.record import manifest
 from exporter.report import documents
 
 LABELS = "labels.txt"

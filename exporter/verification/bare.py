@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from exporter.array import Array
+from exporter.building.inputs import preprocessing_of
+from exporter.building.options import PixelOptions
+from exporter.building.stages import input_specs, raw_graph, reference
 from exporter.data import InputSpec, open_data, synthetic
 from exporter.errors import UsageError
-from exporter.inputs import preprocessing_of
-from exporter.judge import as_dicts, findings, judged
-from exporter.options import PixelOptions
 from exporter.parity import Limits
-from exporter.proof import endings
+from exporter.proving.judge import as_dicts, findings, judged
+from exporter.proving.proof import endings
+from exporter.proving.subject import End, Subject, bare
 from exporter.sources.open import LoadOptions, open_source
-from exporter.stages import input_specs, raw_graph, reference
 from exporter.store import Store
-from exporter.subject import End, Subject, bare
 
 LIMITS = Limits(max_rel=1e-4)
 """A file from elsewhere is held to what a float32 file must hold."""

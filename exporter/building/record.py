@@ -6,18 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from exporter.building.clock import Clock
+from exporter.building.common import Common
+from exporter.building.order import Order
+from exporter.building.prove import Proof
+from exporter.building.stages import source_shape
+from exporter.building.versions import tool_versions
 from exporter.bundle import Manifest, artifact_facts
-from exporter.clock import Clock
-from exporter.common import Common
 from exporter.cost.count import totals
 from exporter.data.synthetic import input_range_known
 from exporter.formats import Artifact, Tensor
 from exporter.graph import Graph, Port
-from exporter.order import Order
-from exporter.proof import endings
-from exporter.prove import Proof
-from exporter.stages import source_shape
-from exporter.versions import tool_versions
+from exporter.proving.proof import endings
 
 LAYOUTS = {
     (0, 1, 2, 3): "nchw", (0, 2, 3, 1): "nhwc", (1, 2, 3): "chw", (2, 3, 1): "hwc", (0, 1, 2): "ncl", (0, 2, 1): "nlc", (1, 2): "cl",

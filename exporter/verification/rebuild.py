@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.array import Array
+from exporter.building.stages import finished_graph, identity, input_specs, raw_graph, reference
 from exporter.bundle import Bundle, Reference, sha256_file
 from exporter.data import open_data
 from exporter.errors import IntegrityError, UsageError
@@ -12,13 +13,12 @@ from exporter.formats import Artifact, WriteOptions, load_writer
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
 from exporter.graph.files import load_graph
-from exporter.layers import Layer, compare_layers
 from exporter.preprocessing import Preprocessing
-from exporter.proof import to_graph, to_source
+from exporter.proving.layers import Layer, compare_layers
+from exporter.proving.proof import to_graph, to_source
+from exporter.proving.subject import Subject
 from exporter.sources.open import LoadOptions, Source, open_source
-from exporter.stages import finished_graph, identity, input_specs, raw_graph, reference
 from exporter.store import Store
-from exporter.subject import Subject
 
 MOST_SAMPLES = 16
 """Of the user's samples, at most so many are used."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from exporter.building.options import PixelOptions
 from exporter.data import InputSpec
 from exporter.errors import UsageError
 from exporter.graph import Graph, const
-from exporter.options import PixelOptions
 from exporter.preprocessing import Preprocessing, make
 
 SCALING = ("Mul", "Div", "Add", "Sub")

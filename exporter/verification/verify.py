@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.bare import verify_bare
+from exporter.building.deliver import Outcome
+from exporter.building.options import PixelOptions
 from exporter.bundle import Bundle, find_bundles
-from exporter.deliver import Outcome
 from exporter.errors import MexportError, ParityError, UsageError
-from exporter.judge import as_dicts, findings, judged
-from exporter.layers import first_divergence
-from exporter.options import PixelOptions
 from exporter.parity import Limits
 from exporter.place import HOST, require_host
-from exporter.rebuild import layers_of, outputs_on
-from exporter.subject import bundled
+from exporter.proving.judge import as_dicts, findings, judged
+from exporter.proving.layers import first_divergence
+from exporter.proving.subject import bundled
+from exporter.verification.bare import verify_bare
+from exporter.verification.rebuild import layers_of, outputs_on
 
 
 @dataclass(frozen=True, slots=True)

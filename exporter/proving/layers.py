@@ -10,7 +10,7 @@ from exporter.formats import Artifact
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
 from exporter.parity import Comparison, Limits, compare
-from exporter.proof import run_artifact, value_shapes
+from exporter.proving.proof import run_artifact, value_shapes
 
 SAMPLES = 2
 """Samples that are looked at layer by layer: the inner values of a big net on many would not fit in memory."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from exporter.common import Common
+from exporter.building.common import Common
+from exporter.building.versions import content_sha256, tool_versions
 from exporter.errors import UsageError
 from exporter.fingerprint import code_version, fingerprint
 from exporter.formats import WriteOptions, load_writer
@@ -12,7 +13,6 @@ from exporter.parity import Limits
 from exporter.recipe import Recipe
 from exporter.runtimes.settings import runtime_options
 from exporter.target import Target
-from exporter.versions import content_sha256, tool_versions
 
 
 @dataclass(frozen=True, slots=True)

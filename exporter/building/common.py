@@ -3,22 +3,22 @@
 from functools import cached_property
 
 from exporter.array import Array
-from exporter.clock import Clock
+from exporter.building.clock import Clock
+from exporter.building.inputs import preprocessing_of
+from exporter.building.options import BuildOptions
+from exporter.building.stages import Step, finished_graph, input_specs, raw_graph, reference
 from exporter.console import Console
 from exporter.data import Dataset, InputSpec, open_data, synthetic
 from exporter.data.labels import read_labels
 from exporter.errors import ParityError
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
-from exporter.inputs import preprocessing_of
-from exporter.options import BuildOptions
 from exporter.parity import Limits
 from exporter.passes import Phase
 from exporter.passes.run import checked
 from exporter.preprocessing import Preprocessing
-from exporter.proof import endings, fidelity, require, to_graph, to_source
+from exporter.proving.proof import endings, fidelity, require, to_graph, to_source
 from exporter.sources.open import Source
-from exporter.stages import Step, finished_graph, input_specs, raw_graph, reference
 from exporter.store import Store
 
 SAMPLES = 8

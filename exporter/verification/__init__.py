@@ -1,0 +1,1 @@
+"""Prove again what was built, or prove a file from elsewhere."""
