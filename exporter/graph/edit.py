@@ -10,18 +10,28 @@ from exporter.array import Array
 from exporter.graph.model import BATCH, Graph
 
 
-def shape_of(value: ir.Value) -> tuple[int, ...]:
-    """The value's shape with the batch axis as 1, e.g. (1, 3, 224, 224).
+def shape_of(value: ir.Value, batch: int = 1) -> tuple[int, ...]:
+    """The value's shape for a batch of 1 (or more), e.g. (1, 3, 224, 224); an axis "24N" is the batch merged with 24.
 
     Raises:
-        ValueError: If the shape is unknown or another axis than N is symbolic; names the value.
+        ValueError: If the shape is unknown or an axis is open otherwise; names the value.
     """
     if value.shape is None:
         raise ValueError(f"value {value.name} has no shape: infer shapes first")
-    dims = [1 if str(d) == BATCH else d for d in value.shape]
-    if not all(isinstance(d, int) for d in dims):
+    dims = [_size(d, batch) for d in value.shape]
+    if any(d < 0 for d in dims):
         raise ValueError(f"value {value.name} has shape {value.shape}: only the batch axis may be symbolic")
-    return tuple(int(str(d)) for d in dims)
+    return tuple(dims)
+
+
+def _size(dimension: int | ir.SymbolicDim, batch: int) -> int:
+    """An axis as a number, -1 where it is open."""
+    if isinstance(dimension, int):
+        return dimension
+    factor = str(dimension).removesuffix(BATCH)
+    if not str(dimension).endswith(BATCH) or not (factor.isdecimal() or not factor):
+        return -1
+    return int(factor or 1) * batch
 
 
 def const(value: ir.Value | None) -> Array | None:

@@ -3,13 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import permutations
+from math import prod
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
-from exporter.graph import DOMAIN, attr, const_input, shape_of
+from exporter.graph import BATCH, DOMAIN, attr, const_input, shape_of
+
+SAMPLES = 2
+"""Batch that is replayed: two, to see that no sample moves into another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +27,17 @@ class Move:
 
 
 def _reshape(node: ir.Node, x: Array) -> list[Array] | None:
-    dims = shape_of(node.outputs[0])
-    return [x.reshape(dims)] if dims and dims[0] == 1 and int(np.prod(dims)) == x.size else None
+    dims = shape_of(node.outputs[0], SAMPLES) if is_static(node.outputs[0]) else ()
+    return [x.reshape(dims)] if dims and prod(dims) == x.size else None
 
 
 def _transpose(node: ir.Node, x: Array) -> list[Array] | None:
-    perm = attr(node, "perm") or tuple(range(x.ndim))[::-1]
-    return [x.transpose(perm)] if perm[0] == 0 or x.shape[perm[0]] == 1 else None
+    return [x.transpose(attr(node, "perm"))]
 
 
 def _gather(node: ir.Node, x: Array) -> list[Array] | None:
-    picked, axis = const_input(node, 1), attr(node, "axis", 0) % x.ndim
-    return None if picked is None or (axis == 0 and x.ndim < 3) else [np.take(x, picked, axis=axis)]
+    picked = const_input(node, 1)
+    return None if picked is None else [np.take(x, picked, axis=attr(node, "axis", 0))]
 
 
 def _slice(node: ir.Node, x: Array) -> list[Array] | None:
@@ -62,14 +65,24 @@ REPLAYED: dict[str, Callable[[ir.Node, Array], list[Array] | None]] = {
     "Reshape": _reshape, "Flatten": _reshape, "Squeeze": _reshape, "Unsqueeze": _reshape, "Transpose": _transpose, "Gather": _gather,
     "Slice": _slice, "Split": _split,
 }  # fmt: skip
-"""Operators that only move data, each on an array: None where constants are missing or the batch would move."""
+"""Operators that only move data, each on an array: None where constants are missing."""
 
 
 def moved(node: ir.Node, x: Array) -> list[Array] | None:
     """A node's results on an array whose axis 0 is a batch of 1; None where it cannot be told."""
-    results = REPLAYED[node.op_type](node, x)
-    expected = [shape_of(o) for o in node.outputs if o.shape is not None and all(isinstance(d, int) for d in list(o.shape)[1:])]
-    return results if results is not None and [r.shape for r in results] == expected else None
+    results = REPLAYED[node.op_type](node, x) if all(map(is_static, node.outputs)) else None
+    return results if results is not None and [r.shape for r in results] == [shape_of(o, SAMPLES) for o in node.outputs] else None
+
+
+def is_static(value: ir.Value) -> bool:
+    """Whether every axis is known but for the batch."""
+    return value.shape is not None and all(isinstance(d, int) or str(d).endswith(BATCH) for d in value.shape)
+
+
+def of_one_sample(result: Array, size: int) -> Array | None:
+    """The indices of the first sample, where the second has the same ones, moved on by a sample's size; None otherwise."""
+    same = len(result) == SAMPLES and np.array_equal(result[1], result[0] + size)
+    return result[:1] if same else None
 
 
 def recognise(result: Array, shape: tuple[int, ...]) -> Move | None:
@@ -79,7 +92,7 @@ def recognise(result: Array, shape: tuple[int, ...]) -> Move | None:
         result: Indices into the source's elements; axis 0 has length 1.
         shape: The source's shape, axis 0 of length 1.
     """
-    whole = result.size == int(np.prod(shape))
+    whole = result.size == prod(shape)
     if whole and np.array_equal(result.reshape(-1), np.arange(result.size)):
         same = result.shape == shape
         return Move("Identity") if same else Move("Reshape", (np.array([0, *result.shape[1:]], np.int64),))
@@ -95,7 +108,7 @@ def _channels(result: Array, shape: tuple[int, ...]) -> Array | None:
     """The source channel of each channel, where whole channels move."""
     if result.ndim != len(shape) or result.ndim < 2 or result.shape[2:] != shape[2:] or not result.size:
         return None
-    area = int(np.prod(shape[2:]))
+    area = prod(shape[2:])
     rows = result.reshape(result.shape[1], area)
     first = rows[:, 0]
     return first // area if np.array_equal(rows, first[:, None] + np.arange(area)) and not (first % area).any() else None

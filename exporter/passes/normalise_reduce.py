@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 import onnx_ir as ir
 
-from exporter.graph import BATCH, Graph, add_constant, attr, const_input, shape_of
+from exporter.graph import Graph, add_constant, attr, const_input, shape_of
 from exporter.passes.normalise_reshape import batched
 from exporter.passes.rewrite import NodePass, Phase, become, follow, rank_of
 
@@ -47,7 +47,7 @@ def _reduction(graph: Graph, node: ir.Node) -> int:
     if x is None or axes is None:
         return 0
     keep, rank = attr(node, "keepdims", 1), rank_of(x)
-    if node.op_type in _GLOBAL and rank in (3, 4) and axes == tuple(range(2, rank)) and _batched(x):
+    if node.op_type in _GLOBAL and rank in (3, 4) and axes == tuple(range(2, rank)) and batched(x) is not None:
         op, shape = _GLOBAL[node.op_type], [*list(x.shape or ())[:2], *[1] * (rank - 2)]
         become(node, op, [x])
         if not keep:
@@ -60,10 +60,6 @@ def _reduction(graph: Graph, node: ir.Node) -> int:
         return 0
     constant = add_constant(graph, f"{node.outputs[0].name}_axes", np.array(axes, np.int64))
     return become(node, node.op_type, [x, constant], keepdims=keep)
-
-
-def _batched(value: ir.Value) -> bool:
-    return value.shape is not None and str(value.shape[0]) == BATCH
 
 
 def axes_of(node: ir.Node) -> tuple[int, ...] | None:

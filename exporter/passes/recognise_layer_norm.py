@@ -17,7 +17,7 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
-from exporter.graph import Graph, add_constant, attr, const_input, shape_of, sole_consumer
+from exporter.graph import Graph, add_constant, attr, const_input, sole_consumer
 from exporter.passes.match import made_by, power_of
 from exporter.passes.normalise_reduce import axes_of
 from exporter.passes.rewrite import NodePass, Phase, absorb, become, follow, rank_of, scalar, set_weight
@@ -118,13 +118,17 @@ def _axes(node: ir.Node) -> tuple[int, ...]:
 
 def _normalise(graph: Graph, node: ir.Node, spread: _Spread) -> int:
     x, rank, name = spread.x, rank_of(spread.x), node.outputs[0].name
-    shape = shape_of(x)
+    shape = list(x.shape or ())
+    if any(not isinstance(d, int) for d in shape[1:]):
+        return 0
     if rank > 2 and spread.axes == tuple(range(2, rank)) and rank == 4:
-        ones, zeros = (add_constant(graph, f"{name}_{k}", np.full(shape[1], v, np.float32)) for k, v in (("scale", 1), ("bias", 0)))
+        channels = int(str(shape[1]))
+        ones = add_constant(graph, f"{name}_scale", np.ones(channels, np.float32))
+        zeros = add_constant(graph, f"{name}_bias", np.zeros(channels, np.float32))
         return become(node, "InstanceNormalization", [x, ones, zeros], epsilon=spread.epsilon)
     if spread.axes != tuple(range(spread.axes[0], rank)) or spread.axes[0] == 0:
         return 0
-    ones = add_constant(graph, f"{name}_scale", np.ones(shape[spread.axes[0] :], np.float32))
+    ones = add_constant(graph, f"{name}_scale", np.ones([int(str(d)) for d in shape[spread.axes[0] :]], np.float32))
     return become(node, "LayerNormalization", [x, ones], axis=spread.axes[0], epsilon=spread.epsilon)
 
 

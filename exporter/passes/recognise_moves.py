@@ -17,7 +17,8 @@ import onnx_ir as ir
 from exporter.array import Array
 from exporter.graph import BATCH, Graph, add_constant, shape_of
 from exporter.graph.context import Context
-from exporter.passes.moves import REPLAYED, Move, moved, recognise
+from exporter.passes.moves import REPLAYED, SAMPLES, Move, moved, of_one_sample, recognise
+from exporter.passes.normalise_reshape import batched
 from exporter.passes.rewrite import Phase, become
 
 _LIMIT = 1 << 23
@@ -44,9 +45,10 @@ class RecogniseMoves:
             results = moved(node, indices)
             for out, result in zip(node.outputs, results or (), strict=False):
                 seen[out] = (source, result, depth + 1)
-            if results is None or depth == 0 or len(node.outputs) > 1:
+            if results is None or depth == 0 or len(node.outputs) > 1 or str((node.outputs[0].shape or "x")[0]) != BATCH:
                 continue
-            move = recognise(results[0], shape_of(source))
+            one = of_one_sample(results[0], prod(shape_of(source)))
+            move = recognise(one, shape_of(source)) if one is not None else None
             if move is not None and _replace(graph, node, source, move):
                 seen.pop(node.outputs[0])
                 changes += 1
@@ -59,11 +61,10 @@ def _leads(node: ir.Node) -> bool:
 
 
 def _indices(value: ir.Value) -> Array | None:
-    dims = list(value.shape or ())
-    if len(dims) < 2 or str(dims[0]) != BATCH or not all(isinstance(d, int) for d in dims[1:]):
+    dims = batched(value)
+    if not dims or prod(dims) > _LIMIT:
         return None
-    size = prod(shape_of(value))
-    return np.arange(size, dtype=np.int32).reshape(1, *dims[1:]) if 0 < size <= _LIMIT else None
+    return np.arange(SAMPLES * prod(dims), dtype=np.int32).reshape(SAMPLES, *dims)
 
 
 def _replace(graph: Graph, node: ir.Node, source: ir.Value, move: Move) -> int:

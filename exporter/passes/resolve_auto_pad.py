@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import onnx_ir as ir
 
-from exporter.graph import Graph, attr, shape_of
+from exporter.graph import Graph, attr
 from exporter.passes.rewrite import NodePass, Phase, rank_of, set_attrs
 
 _WINDOWED = frozenset({"Conv", "ConvTranspose", "MaxPool", "AveragePool"})
@@ -29,7 +29,7 @@ class ResolveAutoPad(NodePass):
         if rank_of(x) < 3 or x is None or any(not isinstance(d, int) for d in list(x.shape or ())[2:]):
             return 0
         before = {a.name: a.value for a in node.attributes.values()}
-        size = shape_of(x)[2:]
+        size = tuple(int(str(d)) for d in list(x.shape or ())[2:])
         kernel = _kernel(node, len(size))
         if kernel is None:
             return 0

@@ -5,7 +5,7 @@ import onnx_ir as ir
 
 from exporter.errors import UsageError, unknown_name
 from exporter.formats.artifact import Tensor
-from exporter.graph import BATCH, CHANNELS_FIRST, Graph, Port, shape_of, unique_name
+from exporter.graph import CHANNELS_FIRST, Graph, Port, shape_of, unique_name
 
 LAYOUTS = ("nchw", "nhwc")
 
@@ -81,9 +81,3 @@ def _output(graph: Graph, index: int, port: Port, perm: tuple[int, ...]) -> Tens
 
 def _tensor(value: ir.Value, port: Port, perm: tuple[int, ...]) -> Tensor:
     return Tensor(port.source_name, port.name, shape_of(value), perm)
-
-
-def batch_named(graph: Graph) -> None:
-    """Inputs and outputs say N on axis 0, and nothing else is symbolic there."""
-    for value in (*graph.model.graph.inputs, *graph.model.graph.outputs):
-        value.shape = ir.Shape([BATCH, *shape_of(value)[1:]])
