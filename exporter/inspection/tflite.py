@@ -49,7 +49,7 @@ def _layer(model: Any, graph: Any, op: Any, names: dict[int, str]) -> Facts:
     made = [graph.tensors[i] for i in op.outputs]
     fed = [t for t, size in stored if not size]
     return {
-        "name": _name(made[0]) if made else "", "op": custom or names.get(number, str(number)),
+        "name": _name(made[0]).split(";")[0] if made else "", "op": custom or names.get(number, str(number)),
         "shape_in": _shape(fed[0]) if fed else None, "shape_out": _shape(made[0]) if made else None,
         "params": sum(prod(_shape(t)) for t, _ in weights), "macs": "", "mac_elements": "", "bytes": sum(size for _, size in weights),
     }  # fmt: skip

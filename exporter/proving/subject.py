@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.bundle import Bundle, find_bundles
@@ -13,6 +15,7 @@ from exporter.child import Child
 from exporter.data import InputSpec
 from exporter.errors import DataError, UsageError
 from exporter.formats import Tensor
+from exporter.runtimes.ncnn_param import read_param
 from exporter.runtimes.run import open_engine
 
 BARE = {".tflite": "litert", ".onnx": "onnxruntime", ".param": "ncnn"}
@@ -50,7 +53,10 @@ class End:
 
     def to_source(self, rows: Array) -> Array:
         """The inverse, dequantized."""
-        y = np.concatenate([self.tensor.to_graph(row, self.shape) for row in rows]) if self.shape else rows
+        if not self.shape or rows[0].size != prod(self.shape):  # not told, or told before the engine knew
+            y = np.concatenate(list(rows)) if 0 in self.tensor.perm else rows
+        else:
+            y = np.concatenate([self.tensor.to_graph(row, self.shape) for row in rows])
         return np.asarray((y.astype(np.float32) - self.zero_point) * np.float32(self.scale)) if self.scale else y
 
 
@@ -131,24 +137,45 @@ def bare(path: Path, threads: int, shapes: Mapping[str | None, tuple[int, ...]])
     if path.suffix not in BARE:
         raise UsageError(f"{path.name} is no .tflite, .onnx or .param file", hint="give a bundle, or one of those")
     runtime = BARE[path.suffix]
-    with open_engine(runtime, path, threads=threads) as engine:
-        facts = engine.facts
     batch = runtime != "ncnn"
+    options = _shape_options(path, shapes, batch)
+    with open_engine(runtime, path, threads=threads, options=options) as engine:
+        facts = engine.facts
     inputs = tuple(_bare_end(t, shapes, batch) for t in facts["inputs"])
     if silent := [e.tensor.name for e in inputs if not e.shape]:
         raise UsageError(f"{path.name} does not tell the shape of {', '.join(silent)}", hint=f"--input-shape {silent[0]}=1,3,224,224")
-    options = {"input_shapes": {e.tensor.name: list(e.tensor.shape) for e in inputs}} if runtime == "ncnn" and shapes else {}
     outputs = tuple(_bare_end(t, {}, batch) for t in facts["outputs"])
     return Subject(path.name, path, runtime, threads, options, inputs, outputs)
 
 
+def _shape_options(path: Path, shapes: Mapping[str | None, tuple[int, ...]], batch: bool) -> dict[str, Any]:
+    """Given shapes as the engines of ncnn and onnx take them: by name, without a batch axis for ncnn."""
+    if not shapes:
+        return {}
+    only = _only_input(path) if None in shapes else None
+    named = {str(name or only): list(shape if batch else shape[1:]) for name, shape in shapes.items()}
+    return {"input_shapes": named}
+
+
+def _only_input(path: Path) -> str:
+    """Name of a file's only input."""
+    if path.suffix == ".param":
+        names = [blob for layer in read_param(path) if layer.kind == "Input" for blob in layer.outputs]
+    else:
+        names = [str(v.name) for v in ir.load(path).graph.inputs]
+    if len(names) != 1:
+        raise UsageError(f"{path.name} has {len(names)} inputs: {', '.join(names)}", hint=f"--input-shape {names[0]}=1,3,224,224")
+    return names[0]
+
+
 def _bare_end(facts: Mapping[str, Any], shapes: Mapping[str | None, tuple[int, ...]], batch: bool) -> End:
-    """A tensor as its engine describes it; ncnn's have no batch axis. Axes of unknown length count as 1."""
+    """A tensor as its engine describes it; ncnn's have no batch axis. An open axis leaves the shape empty."""
     name, kind = facts["name"], np.dtype(facts.get("dtype", "float32"))
-    told = tuple(d if isinstance(d, int) and d > 0 else 1 for d in facts.get("shape") or ())
+    stated = facts.get("shape") or ()
+    told = tuple(stated) if all(isinstance(d, int) and d > 0 for d in stated) else ()
     shape = shapes.get(name) or shapes.get(None) or (told if batch or not told else (1, *told))
-    perm = tuple(range(0 if batch else 1, len(shape)))
-    tensor = Tensor(name, name, tuple(shape[a] for a in perm), perm, kind.name)
+    perm = tuple(range(0 if batch else 1, max(len(shape), 1)))
+    tensor = Tensor(name, name, tuple(shape[0 if batch else 1 :]), perm, kind.name)
     quantized = np.issubdtype(kind, np.integer) and bool(facts.get("scale"))
     scale, zero_point = (float(facts["scale"]), int(facts["zero_point"])) if quantized else (0.0, 0)
     return End(tensor, tuple(shape), _layout(shape, batch), "float32" if quantized else kind.name, scale, zero_point)

@@ -79,13 +79,16 @@ def axes(have: tuple[int, ...], want: tuple[int, ...]) -> tuple[int, ...] | None
 
 
 def _matched(subject: Subject, names: Sequence[str], wanted: dict[str, Array], got: dict[str, Array]) -> dict[str, Array]:
-    outputs = [got[e.tensor.graph_name] for e in subject.outputs]
-    if len(outputs) < len(names):
-        raise UsageError(f"{subject.name} has {len(outputs)} outputs, the model {len(names)}", hint="give the model it was made from")
-    by_name = dict(zip((e.tensor.graph_name for e in subject.outputs), outputs, strict=True))
+    """The file's outputs under the model's names: by name, else the first that is left whose axes fit."""
+    left = {e.tensor.graph_name: got[e.tensor.graph_name] for e in subject.outputs}
     found = {}
-    for name, in_order in zip(names, outputs, strict=False):
-        y = by_name.get(name, in_order)
-        order = axes(y.shape[1:], wanted[name].shape[1:])
-        found[name] = y if order is None else np.ascontiguousarray(y.transpose(0, *(a + 1 for a in order))).reshape(wanted[name].shape)
+    for name in names:
+        shape = wanted[name].shape[1:]
+        fitting = [own for own, y in left.items() if axes(y.shape[1:], shape) is not None]
+        if not fitting:
+            shapes = ", ".join(f"{own} {y.shape[1:]}" for own, y in left.items()) or "none"
+            raise UsageError(f"no output of {subject.name} can be {name} {shape}; left: {shapes}", hint="give the model it was made from")
+        y = left.pop(name if name in fitting else fitting[0])
+        order = axes(y.shape[1:], shape) or ()
+        found[name] = np.ascontiguousarray(y.transpose(0, *(a + 1 for a in order))).reshape(wanted[name].shape)
     return found
