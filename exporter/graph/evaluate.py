@@ -9,6 +9,9 @@ from exporter.array import Array
 from exporter.errors import EngineError
 from exporter.graph.model import Graph
 
+LENT_BYTES = 4096
+"""Weights of so many bytes are lent to onnxruntime, not copied into a proto."""
+
 
 def evaluate(graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | None = None) -> dict[str, Array]:
     """Outputs, or any inner values, of a Graph.
@@ -30,8 +33,11 @@ def evaluate(graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | 
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    proto, weights = _serialise(graph, wanted)
+    lent = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in weights.items()}
     try:
-        session = ort.InferenceSession(_serialise(graph, wanted), options, providers=["CPUExecutionProvider"])
+        options.add_external_initializers(list(lent), list(lent.values()))
+        session = ort.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
         feeds = {k: np.ascontiguousarray(v, np.float32) for k, v in inputs.items()}
         return dict(zip(wanted, session.run(wanted, feeds), strict=True))
     except Exception as problem:
@@ -39,9 +45,15 @@ def evaluate(graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | 
         raise EngineError(f"onnxruntime on the graph of {graph.name}: {first}") from problem
 
 
-def _serialise(graph: Graph, wanted: Sequence[str]) -> bytes:
-    """The graph as bytes, weights that lie on disk included, with the wanted inner values as outputs too."""
-    proto = ir.to_proto(ir.external_data.load_to_model(graph.model.clone()))
+def _serialise(graph: Graph, wanted: Sequence[str]) -> tuple[bytes, dict[str, Array]]:
+    """The graph without its big weights, and these: onnxruntime reads them where they are."""
+    model, weights = graph.model.clone(), {}
+    for name, value in model.graph.initializers.items():
+        tensor = value.const_value
+        if tensor is not None and tensor.nbytes >= LENT_BYTES:
+            weights[name] = np.ascontiguousarray(tensor.numpy())
+            value.const_value = ir.ExternalTensor("lent", 0, tensor.nbytes, tensor.dtype, shape=ir.Shape(tensor.shape), name=name)
+    proto = ir.to_proto(model)
     have = {o.name for o in proto.graph.output}
     inner = {o for n in proto.graph.node for o in n.output}
     missing = [name for name in wanted if name not in have]
@@ -49,4 +61,4 @@ def _serialise(graph: Graph, wanted: Sequence[str]) -> bytes:
         if name not in inner:
             raise KeyError(f"no value named {name}")
         proto.graph.output.add().name = name
-    return bytes(proto.SerializeToString())
+    return bytes(proto.SerializeToString()), weights

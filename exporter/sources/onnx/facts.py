@@ -117,7 +117,7 @@ def infer(node: ir.Node, inputs: Sequence[Fact | None], batch: int) -> list[Fact
     Raises:
         ValueError: If the operator cannot take these shapes.
     """
-    from onnx import defs, helper, numpy_helper, shape_inference
+    from onnx import checker, defs, helper, numpy_helper, shape_inference
 
     if node.domain not in ("", "ai.onnx") or not defs.has(node.op_type, OPSET, ""):
         return [declared(v, batch) for v in node.outputs]
@@ -133,7 +133,7 @@ def infer(node: ir.Node, inputs: Sequence[Fact | None], batch: int) -> list[Fact
     try:
         schema = defs.get_schema(node.op_type, OPSET, "")
         found = shape_inference.infer_node_outputs(schema, ir.to_proto(node), types, data, opset_imports=opsets, ir_version=10)
-    except (shape_inference.InferenceError, defs.SchemaError) as problem:
+    except (shape_inference.InferenceError, defs.SchemaError, checker.ValidationError) as problem:
         raise ValueError(str(problem).strip().splitlines()[0]) from problem
     return [_told(found[v.name].tensor_type) if v.name in found else declared(v, batch) for v in node.outputs]
 
