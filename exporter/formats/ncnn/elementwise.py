@@ -22,7 +22,7 @@ UNARY = {
 }  # fmt: skip
 """UnaryOp's numbers."""
 
-PLAIN = {"Sigmoid": "Sigmoid", "Tanh": "TanH", "Softplus": "Softplus", "Mish": "Mish", "Erf": "Erf", "Relu": "ReLU"}
+PLAIN = {"Sigmoid": "Sigmoid", "Tanh": "TanH", "Mish": "Mish", "Erf": "Erf", "Relu": "ReLU"}
 """Layers without parameters."""
 
 
@@ -85,6 +85,16 @@ def emit_hard_sigmoid(e: Emitter, node: ir.Node) -> None:
 def emit_hard_swish(e: Emitter, node: ir.Node) -> None:
     """X times hard sigmoid with alpha 1/6."""
     apply(e, node, "HardSwish", {0: 1 / 6, 1: 0.5})
+
+
+def emit_softplus(e: Emitter, node: ir.Node) -> None:
+    """Softplus(min(x, 50)) + max(x - 50, 0): ncnn's own layer is infinite from 89 on."""
+    x = e.blob(node.inputs[0])
+    low = e.emit("Clip", [x], x.shape, {0: -FLOAT_MAX, 1: 50.0}, name=f"{x.name}_low")
+    curve = e.emit("Softplus", [low], x.shape, name=f"{x.name}_curve")
+    above = scalar(e, x, BINARY["Sub"], 50.0, name=f"{x.name}_above")
+    line = e.emit("ReLU", [above], x.shape, name=f"{x.name}_line")
+    e.put(node.outputs[0], e.emit("BinaryOp", [curve, line], x.shape, {0: BINARY["Add"]}))
 
 
 def emit_softsign(e: Emitter, node: ir.Node) -> None:

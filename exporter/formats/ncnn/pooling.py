@@ -76,11 +76,19 @@ def _padded(e: Emitter, x: Blob, pads: tuple[int, ...], ends: tuple[int, ...]) -
     return padded, (0,) * n, tuple(end - own for end, own in zip(ends, counted, strict=True))
 
 
-def pick_every(e: Emitter, x: Blob, axis: int, step: int) -> Blob:
-    """Every `step`-th slice along an axis: max pooling of one element."""
-    outer, inner = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
-    count = -(-x.shape[axis] // step)
-    rows = e.reshaped(x, (outer, x.shape[axis], inner))
-    params: dict[int, Param] = {0: MAX, 1: 1, 11: 1, 2: 1, 12: step, 5: VALID}
-    picked = e.emit("Pooling", [rows], (outer, count, inner), params, name=f"{x.name}_every{step}")
-    return e.reshaped(picked, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
+def pick_every(e: Emitter, x: Blob, steps: dict[int, int]) -> Blob:
+    """Every `steps[axis]`-th slice along each axis, from the first on: max pooling of one element."""
+    shape = tuple(-(-n // steps.get(axis, 1)) for axis, n in enumerate(x.shape))
+    if len(x.shape) == 3 and 0 not in steps:
+        return _picked(e, x, shape, steps.get(1, 1), steps.get(2, 1))
+    for axis, step in steps.items():
+        outer, inner = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+        rows = e.reshaped(x, (outer, x.shape[axis], inner))
+        picked = _picked(e, rows, (outer, shape[axis], inner), step, 1)
+        x = e.reshaped(picked, (*x.shape[:axis], shape[axis], *x.shape[axis + 1 :]))
+    return x
+
+
+def _picked(e: Emitter, x: Blob, shape: tuple[int, ...], down: int, across: int) -> Blob:
+    params: dict[int, Param] = {0: MAX, 1: 1, 11: 1, 2: across, 12: down, 5: VALID}
+    return e.emit("Pooling", [x], shape, params, name=f"{x.name}_picked")

@@ -35,7 +35,7 @@ def emit_alias(e: Emitter, node: ir.Node) -> None:
 
 
 def emit_transpose(e: Emitter, node: ir.Node) -> None:
-    """Permute over the fewest axes: unit axes dropped, neighbours that stay together merged."""
+    """Permute; where the blob has another shape anyway, over the fewest axes."""
     value = node.inputs[0]
     x = e.blob(value)
     assert value is not None
@@ -43,10 +43,12 @@ def emit_transpose(e: Emitter, node: ir.Node) -> None:
     perm: tuple[int, ...] = attr(node, "perm", tuple(range(len(shape_of(value))))[::-1])
     if perm[0] != 0:
         raise UnsupportedError(f"moves the batch axis (perm {list(perm)})")
-    sizes, order = _fewest_axes(shape, [a - 1 for a in perm[1:]])
-    if order == sorted(order):
+    order = [a - 1 for a in perm[1:]]
+    fewest, merged = _fewest_axes(shape, order)
+    if merged == sorted(merged):
         e.put(node.outputs[0], x)
         return
+    sizes, order = (shape, order) if x.shape == shape else (fewest, merged)
     if len(sizes) <= MAX_AXES:
         e.note("copies the whole tensor (Permute)")
         e.put(node.outputs[0], permuted(e, e.reshaped(x, sizes), order))
@@ -142,17 +144,20 @@ def _bounds(start: int, end: int, step: int) -> tuple[int, int | None, int]:
 
 def _sliced(e: Emitter, x: Blob, ranges: dict[int, range]) -> Blob:
     """Crop to what is touched, turn round the axes that run backwards, then pick every step-th element."""
+    steps = {axis: abs(r.step) for axis, r in ranges.items() if abs(r.step) > 1 and len(r) > 1}
     lows = {axis: min(r[0], r[-1]) for axis, r in ranges.items()}
     highs = {axis: max(r[0], r[-1]) + 1 for axis, r in ranges.items()}
+    for axis, step in steps.items():
+        if ranges[axis].step > 0 and highs[axis] + step > x.shape[axis]:
+            highs[axis] = x.shape[axis]  # what is left there is less than a step: picking stops by itself
     x = cropped(e, x, lows, highs)
     backwards = tuple(axis for axis, r in ranges.items() if r.step < 0 and len(r) > 1)
     if backwards:
         e.note("a backwards slice needs ncnn's Flip, in ncnn since 2025")
         x = e.emit("Flip", [x], x.shape, {0: backwards}, name=f"{x.name}_flip")
-    for axis, r in ranges.items():
-        if abs(r.step) > 1 and len(r) > 1:
-            e.note("ncnn has no strided slice: a pooling layer picks the elements")
-            x = pick_every(e, x, axis, abs(r.step))
+    if steps:
+        e.note("ncnn has no strided slice: a pooling layer picks the elements")
+        x = pick_every(e, x, steps)
     return x
 
 

@@ -26,6 +26,7 @@ OPS: dict[str, Callable[[Emitter, ir.Node], None]] = {
     "Gelu": elementwise.emit_gelu,
     "HardSigmoid": elementwise.emit_hard_sigmoid,
     "HardSwish": elementwise.emit_hard_swish,
+    "Softplus": elementwise.emit_softplus,
     "Softsign": elementwise.emit_softsign,
     "Softmax": normalise.emit_softmax,
     "LogSoftmax": normalise.emit_log_softmax,

@@ -107,7 +107,7 @@ OWN: dict[str, Case] = {
     "swish reversed": g("s = Sigmoid (x) y = Mul (s, x)"),
     "not swish": g("s = Sigmoid (x) t = Tanh (x) y = Mul (t, s)"),
     "sigmoid used twice": g("s = Sigmoid (x) a = Mul (x, s) y = Add (a, s)"),
-    "large softplus": g("a = Mul (x, c) y = Softplus (a)", c=np.array(20, np.float32)),
+    "large softplus": g("a = Mul (x, c) y = Softplus (a)", c=np.array(70, np.float32)),
     "prelu of the whole shape": g("y = PRelu (x, s)", s=np.abs(f(6, 5, 7))),
     "prelu a row": g("y = PRelu (x, s)", s=np.abs(f(7))),
     "log softmax": g("a = Mul (x, c) y = LogSoftmax <axis=1> (a)", c=np.array(60, np.float32)),

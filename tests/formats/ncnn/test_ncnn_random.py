@@ -31,6 +31,12 @@ class Sketch:
         self.arrays[name] = drawn.astype(np.float32)
         return name
 
+    def kernel(self, *shape: int) -> str:
+        """Weights that keep the signal near 1, so that no sigmoid behind them is all but 0."""
+        name = self.constant(*shape)
+        self.arrays[name] /= np.float32(np.sqrt(np.prod(shape[1:])))
+        return name
+
     def integers(self, *values: int) -> str:
         name = f"k{len(self.arrays)}"
         self.arrays[name] = np.array(values, np.int64)
@@ -58,7 +64,7 @@ class Sketch:
         size = [(n + pads[i] + pads[i + 2] - (k[i] - 1) * d - 1) // s[i] + 1 for i, n in enumerate((h, w))]
         if min(size) < 1:
             return
-        weight, bias = self.constant(out, c // group, *k), self.constant(out)
+        weight, bias = self.kernel(out, c // group, *k), self.constant(out)
         window = f"group={group}, strides={s}, dilations=[{d},{d}], pads={pads}"
         self.add(f"Conv <{window}> ({x}, {weight}{self.dice.choice(['', f', {bias}'])})", (out, *size))
 
@@ -71,7 +77,7 @@ class Sketch:
             return
         out = self.dice.choice([1, 2, 4])
         window = f"group={group}, strides=[{s},{s}], output_padding=[{extra},{extra}]"
-        self.add(f"ConvTranspose <{window}> ({x}, {self.constant(c, out, k, k)})", (out * group, *size))
+        self.add(f"ConvTranspose <{window}> ({x}, {self.kernel(c, out, k, k)})", (out * group, *size))
 
     def activation(self) -> None:
         x, shape = self.source()
@@ -97,7 +103,7 @@ class Sketch:
     def gate(self) -> None:
         x, (c, h, w) = self.source()
         self.add(f"{self.dice.choice(['GlobalAveragePool', 'GlobalMaxPool'])} ({x})", (c, 1, 1))
-        self.add(f"Conv ({self.last}, {self.constant(c, c, 1, 1)})", (c, 1, 1))
+        self.add(f"Conv ({self.last}, {self.kernel(c, c, 1, 1)})", (c, 1, 1))
         self.add(f"Sigmoid ({self.last})", (c, 1, 1))
         self.add(f"Mul ({x}, {self.last})", (c, h, w))
 
@@ -113,7 +119,9 @@ class Sketch:
 
     def concat(self) -> None:
         x, (c, h, w) = self.source()
-        others = [(name, s[0]) for name, s in self.shapes.items() if s[1:] == (h, w)]
+        others = [(name, s[0]) for name, s in self.shapes.items() if s[1:] == (h, w) and s[0] + c < 100]
+        if not others:
+            return
         other, more = self.dice.choice(others)
         self.add(f"Concat <axis=1> ({x}, {other})", (c + more, h, w))
 
