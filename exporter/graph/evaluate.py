@@ -52,7 +52,10 @@ def _serialise(graph: Graph, wanted: Sequence[str]) -> tuple[bytes, dict[str, Ar
         tensor = value.const_value
         if tensor is not None and tensor.nbytes >= LENT_BYTES:
             weights[name] = np.ascontiguousarray(tensor.numpy())
-            value.const_value = ir.ExternalTensor("lent", 0, tensor.nbytes, tensor.dtype, shape=ir.Shape(tensor.shape), name=name)
+            shape = ir.Shape(list(weights[name].shape))
+            value.const_value = ir.ExternalTensor("lent", 0, tensor.nbytes, tensor.dtype, shape=shape, name=name)
+        elif isinstance(tensor, ir.ExternalTensor):
+            value.const_value = ir.Tensor(tensor.numpy(), name=name)
     proto = ir.to_proto(model)
     have = {o.name for o in proto.graph.output}
     inner = {o for n in proto.graph.node for o in n.output}
