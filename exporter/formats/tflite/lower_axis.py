@@ -98,9 +98,30 @@ def emit_slice(e: Emitter, node: ir.Node) -> None:
         out = physical(shape_of(y), axes)
         tensor = tensor if out == tensor.shape else e.emit("SLICE", [tensor, e.ints(begin), e.ints(out)], out)
     else:
-        for a, index in taken.items():
-            tensor = take(e, tensor, axes.index(a), index)
+        kept = {axes.index(a): index for a, index in taken.items()}
+        if len(axes) == 4 and {1, 2} & set(kept):
+            tensor = _stride(e, tensor, kept)
+        for place, index in kept.items():
+            tensor = take(e, tensor, place, index)
     e.bind(y, tensor, axes)
+
+
+def _stride(e: Emitter, x: TfTensor, kept: dict[int, Array]) -> TfTensor:
+    """Every n-th row and column of a picture by a depthwise convolution of one tap: XNNPACK takes no STRIDED_SLICE."""
+    steps = [1, 1]
+    for i in (1, 2):
+        found = np.unique(np.diff(kept.get(i, np.arange(1))))
+        if len(found) == 1 and found[0] > 1:
+            x = take(e, x, i, np.arange(kept[i][0], kept[i][-1] + 1))
+            steps[i - 1] = int(found[0])
+            del kept[i]
+    if steps == [1, 1]:
+        return x
+    shape = (x.shape[0], -(-x.shape[1] // steps[0]), -(-x.shape[2] // steps[1]), x.shape[3])
+    ones, zeros = (e.constant(f(x.shape[3], np.float32)) for f in (np.ones, np.zeros))
+    ones.shape = (1, 1, 1, x.shape[3])
+    options = {"padding": "VALID", "strideH": steps[0], "strideW": steps[1], "dilationHFactor": 1, "dilationWFactor": 1}
+    return e.emit("DEPTHWISE_CONV_2D", [x, ones, zeros], shape, **options, depthMultiplier=1)
 
 
 def _indices(size: int, start: int, end: int, step: int) -> Array:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporter.formats import tflite
+from exporter.runtimes.litert import Session
 from tests.formats.tflite.cases import CASES
 from tests.formats.tflite.running import worst_rel, written
 from tests.graphs import graph_from_text
@@ -15,6 +16,8 @@ def test_op_agrees_with_onnxruntime(name: str, tmp_path: Path) -> None:
     graph = graph_from_text(*CASES[name])
     artifact, session = written(graph, tmp_path)
     assert worst_rel(graph, artifact, session) <= 2e-5  # float32 rounding in sums of up to 150 products
+    plain = Session(str(artifact.path), 1, {"xnnpack": False})
+    assert worst_rel(graph, artifact, plain) <= 2e-5  # the same by LiteRT's plain kernels
 
 
 def test_check_is_quiet_on_known_ops() -> None:
