@@ -14,7 +14,7 @@ def classifier(path: Path, *, seed: int = 0, size: int = 12, extra_op: str | Non
     rng = np.random.default_rng(seed)
 
     def weight(name: str, *shape: int) -> onnx.TensorProto:
-        return numpy_helper.from_array(rng.standard_normal(shape).astype(np.float32) / np.sqrt(np.prod(shape[1:])), name)
+        return numpy_helper.from_array((rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32), name)
 
     def channels(name: str, low: float) -> onnx.TensorProto:
         return numpy_helper.from_array(rng.uniform(low, low + 1, width).astype(np.float32), name)

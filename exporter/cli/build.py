@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from exporter.cli import options as o
 from exporter.cli.command import Settings
 
@@ -66,7 +68,7 @@ def run(
     first = next((d.error for d in done if d.error is not None), None)
     for d in done:
         if d.error is not None and d.error is not first:
-            settings.remark(f"error: {d.target}: {d.error.message}")
+            typer.echo(f"error: {d.target}: {d.error.message}", err=True)
     if first is not None:
         raise first
 
