@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.graph import attr
+from exporter.sources.onnx.batch_concat import join_by_pad
 from exporter.sources.onnx.facts import Fact, Facts
 from exporter.sources.onnx.fold import reshape_dims
 from exporter.sources.onnx.upgrade import constant, set_input
@@ -35,6 +36,13 @@ def free_batch(node: ir.Node, one: Facts, two: Facts) -> None:
     inputs = [two.of(v) for v in node.inputs]
     if all(f is None or f.value is not None for f in inputs) and node.inputs:
         _constant(node, one, two)
+        return
+    if one.moved:
+        one.visit(node)
+    joined = join_by_pad(node, one, two)
+    if joined is not None:
+        for new in joined:
+            one.visit(new)
         return
     rule = RULES.get(node.op_type) if not node.domain else None
     if rule is not None and one.shape(node.inputs[0]) and one.shape(node.outputs[0]) is not None:
@@ -186,6 +194,7 @@ def _squeeze(node: ir.Node, one: Facts, two: Facts) -> None:
     kept = [a for a in axes if a != batch]
     if kept != axes or given is None:
         set_input(node, 1, constant(node, "axes", np.array(kept, np.int64)))
+        _moved(node, one)
 
 
 def _gather(node: ir.Node, one: Facts, two: Facts) -> None:
@@ -199,6 +208,13 @@ def _gather(node: ir.Node, one: Facts, two: Facts) -> None:
         set_input(node, 1, constant(node, "axes", np.array([], np.int64)))
         node.op_type = "Squeeze"
         node.attributes.pop("axis", None)
+        _moved(node, one)
+
+
+def _moved(node: ir.Node, one: Facts) -> None:
+    """The node's output has another rank now: what follows is to be learnt anew."""
+    one.moved = True
+    one.visit(node)
 
 
 def _set(node: ir.Node, index: int, role: str, numbers: Sequence[int], old: Array) -> None:

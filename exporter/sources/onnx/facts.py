@@ -44,10 +44,17 @@ def constant_fact(value: Array) -> Fact:
 
 @dataclass
 class Facts:
-    """Facts of a whole graph, by value, for one batch size."""
+    """Facts of a whole graph, by value, for one batch size.
+
+    Attributes:
+        batch: The batch size.
+        fixed: Whether the file itself fixes it.
+        moved: Whether a rewriting changed a rank: facts of later nodes are to be found again.
+    """
 
     batch: int
     fixed: bool = False
+    moved: bool = False
     known: dict[ir.Value, Fact] = field(default_factory=dict)
 
     def of(self, value: ir.Value | None) -> Fact | None:

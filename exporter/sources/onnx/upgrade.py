@@ -48,7 +48,7 @@ def upgrade(node: ir.Node, facts: Facts, opset: int) -> bool:
         if first <= opset <= last:
             new = change(node, facts)
             if new is not None:
-                _replace(node, new)
+                replace_node(node, new)
                 return True
     return False
 
@@ -89,7 +89,7 @@ def _to_inputs(node: ir.Node, names: tuple[str, ...], facts: Facts) -> None:
         set_input(node, index, constant(node, name, array))
 
 
-def _replace(node: ir.Node, new: list[ir.Node]) -> None:
+def replace_node(node: ir.Node, new: list[ir.Node]) -> None:
     """Put nodes behind the one that they replace; the last one's first output takes over its name and readers."""
     graph, old = node.graph, node.outputs[0]
     assert graph is not None
