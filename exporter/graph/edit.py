@@ -10,25 +10,28 @@ from exporter.array import Array
 from exporter.graph.model import BATCH, Graph
 
 
-def shape_of(value: ir.Value) -> tuple[int, ...]:
-    """The value's shape for one sample, e.g. (1, 3, 224, 224); an axis into which the batch was merged ("24N") counts as 24.
+def shape_of(value: ir.Value, batch: int = 1) -> tuple[int, ...]:
+    """The value's shape for a batch of 1 (or more), e.g. (1, 3, 224, 224); an axis "24N" is the batch merged with 24.
 
     Raises:
-        ValueError: If the shape is unknown or an axis is symbolic in another way; names the value.
+        ValueError: If the shape is unknown or an axis is open otherwise; names the value.
     """
     if value.shape is None:
         raise ValueError(f"value {value.name} has no shape: infer shapes first")
-    dims = [d if isinstance(d, int) else _at_batch_one(str(d)) for d in value.shape]
-    if None in dims:
+    dims = [_size(d, batch) for d in value.shape]
+    if any(d < 0 for d in dims):
         raise ValueError(f"value {value.name} has shape {value.shape}: only the batch axis may be symbolic")
-    return tuple(d for d in dims if d is not None)
+    return tuple(dims)
 
 
-def _at_batch_one(symbol: str) -> int | None:
-    factor = symbol.removesuffix(BATCH)
-    if factor == symbol:
-        return None
-    return int(factor) if factor.isdecimal() else None if factor else 1
+def _size(dimension: int | ir.SymbolicDim, batch: int) -> int:
+    """An axis as a number, -1 where it is open."""
+    if isinstance(dimension, int):
+        return dimension
+    factor = str(dimension).removesuffix(BATCH)
+    if not str(dimension).endswith(BATCH) or not (factor.isdecimal() or not factor):
+        return -1
+    return int(factor or 1) * batch
 
 
 def const(value: ir.Value | None) -> Array | None:
