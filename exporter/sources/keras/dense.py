@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from exporter.array import Array
 from exporter.sources.keras.activations import activation
 from exporter.sources.keras.builder import Builder
@@ -23,7 +25,7 @@ def dense(b: Builder, x: Tensor, kernel: Array, bias: Array | None, *, owner: An
     """
     if x.rank == 2:
         packing = order(x)
-        weight = (kernel if packing is None else kernel[packing]).T
+        weight = kernel.T if packing is None else np.take(kernel.T, packing, axis=1)
         return b.one("Gemm", [x, b.constant(f"{role}kernel", weight, owner), *_bias(b, bias, owner, role)], identity(2), transB=1)
     if x.rank in (3, 4) and x.perm[-1] != x.rank - 1:
         x = arrange(b, x, channel_perm(x.rank, -1))

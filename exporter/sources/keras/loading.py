@@ -3,7 +3,9 @@
 import importlib
 import os
 import sys
+import tempfile
 import warnings
+import zipfile
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +16,9 @@ from exporter.sources.keras.stored import Stored
 
 ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1", "TF_ENABLE_ONEDNN_OPTS": "0"}
 """Set before TensorFlow is imported: quiet, its own backend, the same arithmetic everywhere."""
+
+WEIGHTS = "model.weights.h5"
+BIG_BYTES = 200_000_000
 
 
 def framework(name: str) -> ModuleType:
@@ -49,7 +54,19 @@ def load_stored(stored: Stored, *, trust: bool = False, custom_objects: str | No
 
 
 def _open(keras: Any, stored: Stored, custom_objects: dict[str, Any], trust: bool) -> Any:
+    if stored.framework == "keras" and stored.format == "keras" and stored.path.stat().st_size > BIG_BYTES:
+        return _open_big(keras, stored, custom_objects, trust)
     return keras.models.load_model(_suffixed(stored), custom_objects=custom_objects, compile=False, safe_mode=not trust)
+
+
+def _open_big(keras: Any, stored: Stored, custom_objects: dict[str, Any], trust: bool) -> Any:
+    """The same in two steps, for Keras would hold the whole archive in memory beside the weights."""
+    config = {k: v for k, v in stored.config.items() if k != "compile_config"}
+    model = keras.saving.deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=not trust)
+    with tempfile.TemporaryDirectory(prefix="mexport-") as folder, zipfile.ZipFile(stored.path) as archive:
+        archive.extract(WEIGHTS, folder)
+        model.load_weights(os.path.join(folder, WEIGHTS))
+    return model
 
 
 def _suffixed(stored: Stored) -> str:
@@ -57,8 +74,6 @@ def _suffixed(stored: Stored) -> str:
     wanted = (".keras",) if stored.format == "keras" else (".h5", ".hdf5")
     if stored.path.suffix in wanted:
         return str(stored.path)
-    import tempfile
-
     link = os.path.join(tempfile.mkdtemp(prefix="mexport-"), f"model{wanted[0]}")
     os.symlink(stored.path.resolve(), link)
     return link

@@ -62,7 +62,8 @@ def lower_signature(signature: Signature, *, name: str, input_shapes: Mapping[st
     inputs = [_input(b, n, d) for n, d in zip(signature.inputs, dims, strict=True)]
     graph = functional(signature.model)
     results = lowering.whole(graph, inputs)
-    outputs = [_output(b, n, t, [i.value for i in inputs]) for n, t in zip(signature.outputs, results, strict=True)]
+    taken = [i.value for i in inputs]
+    outputs = [_output(b, n, t, taken) for n, t in zip(signature.outputs, results, strict=True)]
     body = ir.Graph(
         [i.value for i in inputs], [o.value for o in outputs], nodes=b.nodes, initializers=list(b.constants.values()),
         opset_imports={"": OPSET}, name=name,
@@ -88,16 +89,23 @@ def _port(source_name: str, tensor: Tensor, dtype: str) -> Port:
     return Port(source_name, tensor.value.name, tensor.perm, dtype)
 
 
-def _output(b: Builder, name: str, tensor: Tensor, inputs: Sequence[ir.Value]) -> Tensor:
-    """The tensor as a graph output under its source name; pictures in the usual layout, others as they lie."""
+def _output(b: Builder, name: str, tensor: Tensor, taken: list[ir.Value]) -> Tensor:
+    """The tensor as a graph output under its source name; pictures in the usual layout, others as they lie.
+
+    Args:
+        b: Where nodes go.
+        name: The source's name.
+        tensor: What comes out.
+        taken: Values that are an input or output already; the result joins them.
+    """
     b.scope = name
     tensor = unpack(b, tensor)
     usual = canonical(b, tensor.rank)
     if tensor.perm != usual and (tensor.rank > 3 or tensor.perm != identity(tensor.rank)):
         tensor = arrange(b, tensor, usual)
-    if tensor.value in inputs or getattr(tensor.value, "meta", {}).get("output"):
+    if any(tensor.value is v for v in taken):
         tensor = b.map("Identity", tensor)
-    tensor.value.meta["output"] = True
+    taken.append(tensor.value)
     if tensor.value.name != "_".join(name.split()):
         b.rename(tensor.value, name)
     return tensor

@@ -33,8 +33,9 @@ class Stored:
     @property
     def framework(self) -> str:
         """Who must read it: "keras" (3) or "tf_keras" (2)."""
-        if self.version:
-            return "keras" if int(self.version.split(".")[0]) >= 3 else "tf_keras"
+        major = self.version.split(".")[0]
+        if major.isdigit():
+            return "keras" if int(major) >= 3 else "tf_keras"
         return "keras" if self.format == "keras" else "tf_keras"
 
 
