@@ -22,11 +22,13 @@ def emit_resize(e: Emitter, node: ir.Node) -> None:
         raise UnsupportedError(f"resizes by {mode}; ncnn and this writer know nearest and linear")
     if attr(node, "antialias", 0):
         raise UnsupportedError("resizes with antialiasing, which ncnn has not")
+    if attr(node, "keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise UnsupportedError("resizes by an aspect ratio policy; give both scales")
     x = e.shaped(node.inputs[0])
     out = dims(node.outputs[0])
     if len(x.shape) not in (2, 3) or x.shape[0] != out[0]:
         raise UnsupportedError(f"resizes {list(x.shape)} to {list(out)}; ncnn resizes maps of one or two axes, not channels")
-    matrices = [_matrix(node, mode, i + 2, x.shape[i + 1], out[i + 1]) for i in range(len(out) - 1)]
+    matrices = [_matrix(node, i + 2, x.shape[i + 1], out[i + 1]) for i in range(len(out) - 1)]
     kind = _interp(mode, x.shape[1:], out[1:], matrices)
     if kind is None:
         e.note("ncnn's Interp has no such mode: a matrix product along each axis instead")
@@ -72,11 +74,11 @@ def _blend(at: Array, size: int) -> Array:
     return np.asarray((1 - part) * eye[low] + part * eye[high], np.float32)
 
 
-def _matrix(node: ir.Node, mode: str, axis: int, size: int, out: int) -> Array:
+def _matrix(node: ir.Node, axis: int, size: int, out: int) -> Array:
     """What ONNX asks for along an axis, as a matrix (out, size)."""
     scale = _scale(node, axis, size, out)
     at = _positions(attr(node, "coordinate_transformation_mode", "half_pixel"), size, out, scale)
-    if mode == "linear":
+    if attr(node, "mode", "nearest") == "linear":
         return _blend(at, size)
     rounding = attr(node, "nearest_mode", "round_prefer_floor")
     index = {
@@ -93,10 +95,10 @@ def _scale(node: ir.Node, axis: int, size: int, out: int) -> float:
     scales = const_input(node, 2)
     if scales is None or scales.size == 0:
         return out / size
-    axes: list[int] = [a % (axis + 99) for a in attr(node, "axes", ())]
-    if axes:
-        return float(scales[axes.index(axis)]) if axis in axes else 1.0
-    return float(scales[axis])
+    given: tuple[int, ...] = attr(node, "axes", tuple(range(scales.size)))
+    rank = len(dims(node.outputs[0])) + 1
+    axes = [a % rank for a in given]
+    return float(scales[axes.index(axis)]) if axis in axes else 1.0
 
 
 def _positions(name: str, size: int, out: int, scale: float) -> Array:

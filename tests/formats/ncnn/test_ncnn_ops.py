@@ -169,9 +169,9 @@ OWN: dict[str, Case] = {
     "asymmetric linear": g(
         "y = Resize <mode=\"linear\", coordinate_transformation_mode=\"asymmetric\"> (x, , s)", s=np.array([1, 1, 2, 3], np.float32)
     ),
-    "nearest half pixel": g("y = Resize <mode=\"nearest\"> (x, , , s)", s=i(1, 6, 8, 10)),
-    "linear of one pixel": g("y = Resize <mode=\"linear\"> (x, , , s)", "N,6,1,1", s=i(1, 6, 4, 4)),
-    "linear smaller": g("y = Resize <mode=\"linear\"> (x, , , s)", s=i(1, 6, 3, 4)),
+    "nearest half pixel": g("y = Resize <mode=\"nearest\", axes=[2,3]> (x, , , s)", s=i(8, 10)),
+    "linear of one pixel": g("y = Resize <mode=\"linear\", axes=[-2,-1]> (x, , , s)", "N,6,1,1", s=i(4, 4)),
+    "linear smaller": g("y = Resize <mode=\"linear\", axes=[3,2]> (x, , s)", s=np.array([0.7, 0.6], np.float32)),
 }  # fmt: skip
 
 

@@ -104,6 +104,8 @@ class Sketch:
         x, (c, h, w) = self.source()
         self.add(f"{self.dice.choice(['GlobalAveragePool', 'GlobalMaxPool'])} ({x})", (c, 1, 1))
         self.add(f"Conv ({self.last}, {self.kernel(c, c, 1, 1)})", (c, 1, 1))
+        self.arrays |= {"low": np.array(-3, np.float32), "high": np.array(3, np.float32)}
+        self.add(f"Clip ({self.last}, low, high)", (c, 1, 1))  # onnxruntime's Sigmoid is off by 4e-8, much where all is near 0
         self.add(f"Sigmoid ({self.last})", (c, 1, 1))
         self.add(f"Mul ({x}, {self.last})", (c, h, w))
 
@@ -153,8 +155,9 @@ class Sketch:
         mode = self.dice.choice(["nearest", "linear"])
         where = self.dice.choice(["half_pixel", "asymmetric", "align_corners"])
         scale = [self.dice.randint(1, 3) for _ in range(2)]
-        sizes = self.integers(1, c, h * scale[0], w * scale[1])
-        self.add(f'Resize <mode="{mode}", coordinate_transformation_mode="{where}"> ({x}, , , {sizes})', (c, h * scale[0], w * scale[1]))
+        height, width = h * scale[0], w * scale[1]
+        modes = f'mode="{mode}", coordinate_transformation_mode="{where}", axes=[2,3]'
+        self.add(f"Resize <{modes}> ({x}, , , {self.integers(height, width)})", (c, height, width))
 
     def text(self) -> str:
         unread = [n for n in self.shapes if n != "x" and not any(n in line.split("=", 1)[1] for line in self.lines)] or [self.last]
