@@ -7,6 +7,7 @@ from exporter.passes.fold_batch_norm import FoldBatchNorm
 from exporter.passes.fold_constants import FoldConstants
 from exporter.passes.fold_pad import FoldPad
 from exporter.passes.fold_scale import FoldScale
+from exporter.passes.merge_scale import MergeScale
 from exporter.passes.merge_transposes import MergeTransposes
 from exporter.passes.normalise_binary import NormaliseBinary
 from exporter.passes.normalise_clip import NormaliseClip
@@ -20,7 +21,7 @@ from exporter.passes.recognise_moves import RecogniseMoves
 from exporter.passes.remove_dead import RemoveDead
 from exporter.passes.resolve_auto_pad import ResolveAutoPad
 from exporter.passes.rewrite import Pass, Phase
-from exporter.passes.split_strides import SplitStrides
+from exporter.passes.slice_shuffles import SliceShuffles
 
 __all__ = ["PASSES", "Pass", "Phase"]
 
@@ -36,7 +37,7 @@ PASSES: dict[str, type[Pass]] = {
     "recognise_activation": RecogniseActivation,
     "recognise_layer_norm": RecogniseLayerNorm,
     "recognise_moves": RecogniseMoves,
-    "split_strides": SplitStrides,
+    "slice_shuffles": SliceShuffles,
     "adopt_layout": AdoptLayout,
     "merge_transposes": MergeTransposes,
     "push_transposes": PushTransposes,
@@ -44,6 +45,7 @@ PASSES: dict[str, type[Pass]] = {
     "fold_pad": FoldPad,
     "fold_batch_norm": FoldBatchNorm,
     "fold_scale": FoldScale,
+    "merge_scale": MergeScale,
     "remove_dead": RemoveDead,
 }
 """Every pass by its name in a recipe, in the order in which a phase runs them."""

@@ -119,19 +119,21 @@ def _of_channels(picked: Array, count: int) -> Move:
     if len(picked) == 1 or (len(steps) == 1 and min(steps) > 0):
         step = int(picked[1] - picked[0]) if len(picked) > 1 else 1
         return Move("Slice", tuple(np.array([v], np.int64) for v in (picked[0], picked[-1] + 1, 1, step)))
-    group = _shuffle_group(picked, count)
-    if group:
-        return Move("ChannelShuffle", (), {"group": group}, DOMAIN)
+    found = run_of_shuffle(picked, count) if len(picked) == count else None
+    if found is not None:
+        return Move("ChannelShuffle", (), {"group": found[0]}, DOMAIN)
     return Move("Gather", (picked.astype(np.int64),), {"axis": 1})
 
 
-def _shuffle_group(picked: Array, count: int) -> int:
-    """The group of the channel shuffle that these channels are, 0 when they are none."""
-    each = int(picked[1]) - int(picked[0])
-    if len(picked) != count or picked[0] != 0 or each < 2 or count % each:
-        return 0
-    group = count // each
-    return group if np.array_equal(picked, np.arange(count).reshape(group, each).T.reshape(-1)) else 0
+def run_of_shuffle(picked: Array, count: int) -> tuple[int, int] | None:
+    """The channel shuffle of `count` channels that has these in a row: its group and where they begin; None when there is none."""
+    for each in range(2, count // 2 + 1):
+        if count % each == 0:
+            order = np.arange(count).reshape(-1, each).T.reshape(-1)
+            first = int(np.argmax(order == picked[0]))
+            if np.array_equal(order[first : first + len(picked)], picked):
+                return count // each, first
+    return None
 
 
 def _of_blocks(result: Array, shape: tuple[int, ...]) -> Move | None:
