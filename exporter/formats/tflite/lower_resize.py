@@ -102,8 +102,8 @@ def _onnx_rounding(node: ir.Node, c: Array, size: int) -> Array:
 def _tflite_nearest(size: int, out: int, align: bool, half: bool) -> Array:
     scale = np.float32(size - 1) / np.float32(out - 1) if align and out > 1 else np.float32(size) / np.float32(out)
     c = (np.arange(out, dtype=np.float32) + np.float32(0.5 if half else 0)) * scale
-    index = np.floor(c + np.float32(0.5)) if align else np.floor(c)
-    return np.clip(index, 0, size - 1).astype(np.int64)
+    index: Array = np.clip(np.floor(c + np.float32(0.5)) if align else np.floor(c), 0, size - 1).astype(np.int64)
+    return index
 
 
 def _tflite_linear(size: int, out: int, align: bool, half: bool) -> Array:

@@ -42,8 +42,9 @@ class _Buffer(schema.BufferT):  # type: ignore[misc]
         size = self.content.nbytes
         builder.StartVector(1, size, ALIGNMENT)
         builder.head -= size
-        place = np.frombuffer(builder.Bytes, self.content.dtype, self.content.size, builder.head)
-        np.copyto(place.reshape(self.content.shape), self.content)
+        if size:
+            place = np.frombuffer(builder.Bytes, self.content.dtype, self.content.size, builder.head)
+            np.copyto(place.reshape(self.content.shape), self.content)
         vector = builder.EndVector()
         schema.BufferStart(builder)
         schema.BufferAddData(builder, vector)
@@ -85,6 +86,9 @@ class _Tables:
         root.version, root.description = 3, b"mexport"
         root.operatorCodes, root.subgraphs, root.buffers = self._operator_codes(), [graph], self.buffers
         root.signatureDefs = [self._signature(model)]
+        # room for `metadata.add_metadata`: an empty list, and an empty buffer behind all others
+        root.metadata = []
+        self.buffers.append(_Buffer(np.zeros(0, np.uint8)))
         room = self.bytes + 1024 * (len(self.tensors) + len(model.ops) + 64)
         if room > _LIMIT:
             got = f"{self.bytes / 2**30:.2f} GiB of weights"
