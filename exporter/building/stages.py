@@ -14,6 +14,7 @@ from exporter.array import Array
 from exporter.building.versions import tool_versions
 from exporter.cost.count import Totals, totals
 from exporter.data import InputSpec
+from exporter.errors import MexportError, SourceError
 from exporter.graph import Graph, Port, shape_of
 from exporter.graph.files import load_graph, save_graph
 from exporter.passes.run import clean, fold
@@ -27,15 +28,29 @@ Step = dict[str, Any]
 def raw_graph(source: Source, options: LoadOptions, store: Store) -> Graph:
     """The source as a Graph; from the store where a framework would have to start. An .onnx is read afresh, which is quicker."""
     if source.info.format == "onnx":
-        return source.load()
+        return _load(source)
     key = store.key("graph", **identity(source.info.sha256, options))
     found = store.get("graph", key)
     if found is None:
-        graph = source.load()
+        graph = _load(source)
         with store.put("graph", key) as folder:
             save_graph(graph, folder)
         return graph
     return load_graph(found)
+
+
+def _load(source: Source) -> Graph:
+    """Load; what another project's reader says about a damaged file becomes a sentence of ours."""
+    try:
+        return source.load()
+    except (MexportError, OSError, MemoryError):
+        raise
+    except Exception as problem:
+        said = (str(problem).strip() or "no message").splitlines()[0][:300]
+        raise SourceError(
+            f"{source.info.path.name} cannot be read: {type(problem).__name__}: {said}",
+            hint="the file may be damaged: fetch or export it again; -v shows where reading stopped",
+        ) from problem
 
 
 def finished_graph(raw: Graph) -> tuple[Graph, list[Step]]:
