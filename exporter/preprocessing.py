@@ -4,6 +4,8 @@ Resizing is Pillow's bilinear (a triangle kernel widened by the shrink factor); 
 is written into every manifest and done again by whoever runs the file, so it never changes silently.
 """
 
+import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +23,10 @@ PAD_VALUE = 114
 """What letterbox fills the bars with."""
 
 DEFAULT_CROP = 0.875
+UNREADABLE = (OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, MemoryError, struct.error, zlib.error,
+              Image.DecompressionBombError)  # fmt: skip
+"""What Pillow's decoders are seen to raise on damaged files."""
+
 _KEYS: dict[str, Any] = {"mean": (*NUMBER, list), "std": (*NUMBER, list), "color": str, "resize": str}
 
 
@@ -178,7 +184,7 @@ def load_picture(path: Path, height: int, width: int, prep: Preprocessing) -> Ar
     try:
         with Image.open(path) as opened:
             picture = opened.convert("L" if prep.color == "gray" else "RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
+    except UNREADABLE as problem:
         raise DataError(f"{path} cannot be read as a picture: {problem}", hint="remove the file or replace it") from None
     pixels = np.asarray(fit(picture, height, width, prep.resize)).reshape(height, width, prep.channels)
     return pixels[..., ::-1] if prep.color == "bgr" else pixels

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from exporter.array import Array
 from exporter.data.dataset import Dataset, Sample
 from exporter.data.labels import class_indices, read_labels
 from exporter.data.rows import Rows, hash_file, is_idx, open_idx, open_npy, open_npz
-from exporter.data.spec import InputSpec, fit
+from exporter.data.spec import InputSpec, check_size, fit
 from exporter.errors import DataError
 from exporter.preprocessing import Preprocessing
 
@@ -30,6 +31,24 @@ class Needs:
     def class_names(self) -> tuple[str, ...] | None:
         """From the labels file."""
         return read_labels(self.labels) if self.labels else None
+
+
+class Numbered(Sequence[str]):
+    """FILE[0], FILE[1], ... made when asked for: a damaged file may claim billions of samples."""
+
+    def __init__(self, name: str, count: int) -> None:
+        self.name, self.length = name, count
+
+    def __len__(self) -> int:
+        return self.length
+
+    @overload
+    def __getitem__(self, i: int) -> str: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[str]: ...
+    def __getitem__(self, i: int | slice) -> str | list[str]:
+        found = range(self.length)[i]
+        return f"{self.name}[{found}]" if isinstance(found, int) else [f"{self.name}[{k}]" for k in found]
 
 
 class Arrays:
@@ -53,9 +72,10 @@ class Arrays:
         count = next(iter(counts.values()))
         if count == 0:
             raise DataError(f"{what} holds no samples", hint="axis 0 counts samples")
-        self.names: Sequence[str] = [f"{Path(what).name}[{i}]" for i in range(count)]
+        self.names: Sequence[str] = Numbered(Path(what).name, count)
         for spec in specs:  # a wrong shape is told before any work
-            self._fit(spec, np.zeros(rows[spec.name].shape[1:], np.uint8))
+            check_size(rows[spec.name].shape[1:], spec, what)
+            self._fit(spec, np.broadcast_to(np.uint8(0), rows[spec.name].shape[1:]))
 
     def _fit(self, spec: InputSpec, x: Array) -> Array:
         return fit(x, spec, self.prep.get(spec.name, Preprocessing()), self.what)

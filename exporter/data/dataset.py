@@ -1,7 +1,7 @@
 """A data set: samples decoded one after the other, never all at once."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -88,7 +88,6 @@ class Dataset:
             yield {name: np.stack([row[name] for row in rows]) for name in rows[0]}, labels
 
 
-def _chunks(indices: Iterable[int], size: int) -> Iterator[Sequence[int]]:
-    indices = list(indices)
+def _chunks(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:
     for start in range(0, len(indices), size):
         yield indices[start : start + size]

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,17 @@ from exporter.errors import DataError
 IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 """Third byte of an idx file to numpy's name of its element type."""
 
-BROKEN = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError)
+BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    NotImplementedError,
+    SyntaxError,
+    tokenize.TokenError,
+)
 """What reading a damaged file raises."""
 
 

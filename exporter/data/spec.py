@@ -68,19 +68,28 @@ def fit(x: Array, spec: InputSpec, prep: Preprocessing, where: str) -> Array:
     Raises:
         DataError: If the elements cannot be the input's.
     """
-    if x.size != prod(spec.shape):
-        raise _misfit(x, spec, where, "the numbers of elements differ")
+    check_size(x.shape, spec, where)
     if x.ndim != 3:
         own = x.reshape(spec.shape)
         return np.ascontiguousarray(prep.normalize(own, _channel_axis(spec)))
     wanted = spec.picture if len(spec.shape) == 3 and spec.picture else x.shape
     if x.shape != wanted and not _same_but_for_ones(x.shape, wanted):
         swapped = x.shape == spec.shape
-        raise _misfit(x, spec, where, "4-D data is (n, height, width, channels)" + (": move its channels last" if swapped else ""))
+        raise _misfit(x.shape, spec, where, "4-D data is (n, height, width, channels)" + (": move its channels last" if swapped else ""))
     pixels = prep.normalize(x.reshape(wanted), -1)
     if len(spec.shape) == 3 and spec.layout == "nchw":
         pixels = pixels.transpose(2, 0, 1)
     return np.ascontiguousarray(pixels.reshape(spec.shape))
+
+
+def check_size(shape: tuple[int, ...], spec: InputSpec, where: str) -> None:
+    """Whether a sample of that shape has as many elements as the input.
+
+    Raises:
+        DataError: If not; names both shapes.
+    """
+    if prod(shape) != prod(spec.shape):
+        raise _misfit(shape, spec, where, "the numbers of elements differ")
 
 
 def _channel_axis(spec: InputSpec) -> int | None:
@@ -93,8 +102,8 @@ def _same_but_for_ones(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     return plain_a == plain_b or len(plain_a) == 1 or len(plain_b) == 1
 
 
-def _misfit(x: Array, spec: InputSpec, where: str, why: str) -> DataError:
+def _misfit(shape: tuple[int, ...], spec: InputSpec, where: str, why: str) -> DataError:
     return DataError(
-        f"{where}: a sample has shape {x.shape}, input {spec.name} takes {spec.shape} ({spec.layout}); {why}",
+        f"{where}: a sample has shape {shape}, input {spec.name} takes {spec.shape} ({spec.layout}); {why}",
         hint="resize the data to the model's input, or give pictures as files: those are resized",
     )

@@ -132,10 +132,16 @@ def _steps(m: Facts) -> str:
         return ""
     rows = [
         (s["pass"], *(f"{count(s['before'][k])} → {count(s['after'][k])}" for k in ("params", "macs", "bytes")), f"{s['seconds']:.2f}",
-         ", ".join(f"{k} = {v}" for k, v in s["settings"].items()))
+         _settings(s["settings"]))
         for s in m["steps"]
     ]  # fmt: skip
     return f"## Steps\n\n{table(('pass', 'parameters', 'MACs', 'bytes', 's', 'settings'), rows, range(1, 5))}"
+
+
+def _settings(settings: Facts) -> str:
+    """Settings in words; a table inside is spelt out, an empty one left away."""
+    words = [", ".join(f"{n} {k}" for k, n in v.items()) if isinstance(v, Mapping) else f"{k} = {v}" for k, v in settings.items()]
+    return ", ".join(filter(None, words))
 
 
 def _calibration(m: Facts) -> str:
