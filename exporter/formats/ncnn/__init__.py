@@ -8,6 +8,8 @@ The layouts and parameter numbers are those of ncnn's own layers (src/layer/*.cp
 from collections import defaultdict
 from pathlib import Path
 
+import onnx_ir as ir
+
 from exporter.errors import UnsupportedOpError, UsageError
 from exporter.formats.artifact import Artifact, Problem, Tensor, WriteOptions
 from exporter.formats.ncnn.emitter import Emitter
@@ -67,7 +69,7 @@ def _refuse(graph: Graph, problems: list[Problem]) -> None:
 def _artifact(graph: Graph, emitter: Emitter, layers: list[Layer], files: tuple[Path, Path], precision: str) -> Artifact:
     made = {blob for layer in layers for blob in layer.outputs}
     ranks = {v.name: len(shape_of(v)) for v in graph.model.graph.inputs}
-    ranks |= {v.name: len(v.shape) for node in graph.nodes for v in node.outputs if v.shape is not None}
+    ranks |= {v.name: len(v.shape) for node in graph.nodes for v in node.outputs if v.shape is not None and v.dtype == ir.DataType.FLOAT}
     renamed = {emitter.where[port.name].name: f"out{i}" for i, port in reversed(list(enumerate(graph.outputs)))}
 
     def tensor(graph_name: str, blob: Blob, name: str) -> Tensor:

@@ -10,6 +10,9 @@ from exporter.formats.ncnn.emitter import MAX_AXES, Emitter, UnsupportedError, c
 from exporter.formats.ncnn.layer import FLOAT_MAX, Blob, Param, raw
 from exporter.graph import attr, const
 
+Sized = tuple[Blob, tuple[int, ...]]
+"""A blob and the shape of its value, without batch."""
+
 BINARY = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Max": 4, "Min": 5, "Pow": 6}
 """BinaryOp's numbers."""
 
@@ -119,7 +122,7 @@ def emit_prelu(e: Emitter, node: ir.Node) -> None:
     x = e.reshaped(x, shape)
     positive = e.emit("ReLU", [x], shape, name=f"{x.name}_positive")
     negative = e.emit("Clip", [x], shape, {0: -FLOAT_MAX, 1: 0.0}, name=f"{x.name}_negative")
-    slopes_blob = e.constant(_aligned(slope, len(shape)))
+    slopes_blob = e.constant(aligned(slope, len(shape)))
     scaled = e.emit("BinaryOp", [negative, slopes_blob], shape, {0: BINARY["Mul"]}, name=f"{x.name}_scaled")
     e.put(node.outputs[0], e.emit("BinaryOp", [positive, scaled], shape, {0: BINARY["Add"]}))
 
@@ -146,7 +149,9 @@ def emit_binary(e: Emitter, node: ir.Node) -> None:
     elif const(a) is not None:
         e.put(node.outputs[0], _with_constant(e, node, b, constants(node, 0, "operand"), REVERSED.get(op, op)))
     else:
-        e.put(node.outputs[0], _two(e, node, a, b, op))
+        assert a is not None
+        assert b is not None
+        e.put(node.outputs[0], broadcast(e, (e.blob(a), dims(a)), (e.blob(b), dims(b)), dims(node.outputs[0]), op))
 
 
 def _with_constant(e: Emitter, node: ir.Node, value: ir.Value | None, array: Array, op: int) -> Blob:
@@ -169,7 +174,7 @@ def _with_constant(e: Emitter, node: ir.Node, value: ir.Value | None, array: Arr
 
 def _broadcastable(e: Emitter, x: Blob, shape: tuple[int, ...], array: Array, out: tuple[int, ...]) -> tuple[Blob, Blob]:
     """A tensor and a constant as blobs of as many axes, merged where there are more than ncnn has."""
-    own, other = _ones_before(shape, len(out)), _aligned(array, len(out)).shape
+    own, other = _ones_before(shape, len(out)), aligned(array, len(out)).shape
     own, other = _at_most_four(own, other)
     return e.reshaped(x, own), e.constant(array.reshape(other))
 
@@ -179,19 +184,20 @@ def scalar(e: Emitter, x: Blob, op: int, number: float, *, name: str | None = No
     return e.emit("BinaryOp", [x], x.shape, {0: op, 1: 1, 2: float(np.clip(number, -FLOAT_MAX, FLOAT_MAX))}, name=name)
 
 
-def _two(e: Emitter, node: ir.Node, a: ir.Value | None, b: ir.Value | None, op: int) -> Blob:
-    x, y = e.blob(a), e.blob(b)
-    assert a is not None
-    assert b is not None
-    left, right, out = dims(a), dims(b), dims(node.outputs[0])
+def broadcast(e: Emitter, a: Sized, b: Sized, out: tuple[int, ...], op: int, *, name: str | None = None) -> Blob:
+    """BinaryOp of two blobs, each with the shape that its value has.
+
+    ncnn's rules for operands of different ranks are its own, so both get as many axes, but for a gate.
+    """
+    (x, left), (y, right) = a, b
     if left == right:
         y = e.reshaped(y, x.shape) if len(x.shape) >= len(y.shape) else y
         x = e.reshaped(x, y.shape)
-        return e.emit("BinaryOp", [x, y], x.shape, {0: op})
+        return e.emit("BinaryOp", [x, y], x.shape, {0: op}, name=name)
     if not (_is_gate(x, left, y, right) or _is_gate(y, right, x, left)):
         own, other = _at_most_four(_ones_before(left, len(out)), _ones_before(right, len(out)))
         x, y = e.reshaped(x, own), e.reshaped(y, other)
-    return e.emit("BinaryOp", [x, y], _merged(x.shape, y.shape), {0: op})
+    return e.emit("BinaryOp", [x, y], _merged(x.shape, y.shape), {0: op}, name=name)
 
 
 def _is_gate(gate: Blob, gate_dims: tuple[int, ...], x: Blob, x_dims: tuple[int, ...]) -> bool:
@@ -210,7 +216,7 @@ def _ones_before(shape: tuple[int, ...], rank: int) -> tuple[int, ...]:
     return (1,) * (rank - len(shape)) + shape
 
 
-def _aligned(array: Array, rank: int) -> Array:
+def aligned(array: Array, rank: int) -> Array:
     """A constant with exactly `rank` axes: unit axes added in front, or a unit batch axis dropped."""
     while array.ndim > rank and array.shape[0] == 1:
         array = array[0]

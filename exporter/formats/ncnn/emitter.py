@@ -15,7 +15,7 @@ import onnx_ir as ir
 from exporter.array import Array
 from exporter.formats.artifact import Problem
 from exporter.formats.ncnn.layer import Blob, Layer, Param, Weight, raw
-from exporter.graph import Graph, const, shape_of
+from exporter.graph import DOMAIN, Graph, const, shape_of
 
 MAX_AXES = 4
 MAX_NAME = 200
@@ -147,7 +147,7 @@ class Emitter:
 
     def _node(self, node: ir.Node, ops: Mapping[str, Callable[["Emitter", ir.Node], None]]) -> None:
         try:
-            if node.op_type not in ops:
+            if node.op_type not in ops or node.domain not in ("", "ai.onnx", DOMAIN):
                 raise UnsupportedError("ncnn has no such layer, or this writer does not know it")
             for value in node.outputs:
                 dims(value)

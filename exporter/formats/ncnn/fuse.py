@@ -44,7 +44,7 @@ class Chain:
 def fuse(layers: list[Layer], kept: set[str]) -> list[Layer]:
     """The merged layers; blobs in `kept` (the graph's outputs) keep existing."""
     chain = Chain(layers, kept)
-    for rule in (_swish, _padding, _activation):
+    for rule in (_swish, _padding, _picking, _activation):
         _everywhere(chain, rule)
     return [layer for layer in layers if id(layer) not in chain.gone]
 
@@ -83,6 +83,21 @@ def _padding(chain: Chain, layer: Layer) -> None:
     after.inputs = list(layer.inputs)
     chain.readers[layer.inputs[0]] = [after if r is layer else r for r in chain.readers[layer.inputs[0]]]
     chain.gone.add(id(layer))
+
+
+def _picking(chain: Chain, layer: Layer) -> None:
+    """Two poolings of one element, which only pick: their steps multiply."""
+    after = chain.next(layer)
+    while after is not None and _only_picks(layer) and _only_picks(after):
+        for step in (2, 12):
+            layer.params[step] = int(_number(layer.params[step])) * int(_number(after.params[step]))
+        chain.absorb(layer, after)
+        after = chain.next(layer)
+
+
+def _only_picks(layer: Layer) -> bool:
+    pads = any(layer.params.get(number, 0) for number in (3, 13, 14, 15))
+    return layer.kind == "Pooling" and (layer.params.get(1), layer.params.get(11)) == (1, 1) and not layer.params[0] and not pads
 
 
 def _activation(chain: Chain, layer: Layer) -> None:

@@ -122,3 +122,10 @@ def emit_lrn(e: Emitter, node: ir.Node) -> None:
         0: 0, 1: size, 2: float(attr(node, "alpha", 1e-4)), 3: float(attr(node, "beta", 0.75)), 4: float(attr(node, "bias", 1.0)),
     }  # fmt: skip
     e.put(node.outputs[0], e.emit("LRN", [x], x.shape, params))
+
+
+def emit_lp_normalisation(e: Emitter, node: ir.Node) -> None:
+    """X divided by its length along an axis."""
+    x, axis = _along(e, node)
+    length = reduce(e, x, REDUCE["ReduceL2" if int(attr(node, "p", 2)) == 2 else "ReduceL1"], (axis,), name=f"{x.name}_length")
+    e.put(node.outputs[0], e.emit("BinaryOp", [x, length], x.shape, {0: BINARY["Div"]}))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import onnx_ir as ir
 
-from exporter.formats.ncnn import convolution, elementwise, normalise, pooling, resize, shape
+from exporter.formats.ncnn import compare, convolution, elementwise, normalise, pooling, resize, shape
 from exporter.formats.ncnn.emitter import Emitter
 
 OPS: dict[str, Callable[[Emitter, ir.Node], None]] = {
@@ -34,6 +34,9 @@ OPS: dict[str, Callable[[Emitter, ir.Node], None]] = {
     "InstanceNormalization": normalise.emit_instance_norm,
     "GroupNormalization": normalise.emit_group_norm,
     "LRN": normalise.emit_lrn,
+    "LpNormalization": normalise.emit_lp_normalisation,
+    "Where": compare.emit_where,
+    "Cast": compare.emit_cast,
     "Resize": resize.emit_resize,
     "Concat": shape.emit_concat,
     "Split": shape.emit_split,
@@ -47,6 +50,8 @@ OPS: dict[str, Callable[[Emitter, ir.Node], None]] = {
     "SpaceToDepth": shape.emit_space_to_depth,
     "ChannelShuffle": shape.emit_channel_shuffle,
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"), shape.emit_alias),
+    **dict.fromkeys(("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"), compare.emit_comparison),
+    **dict.fromkeys(("And", "Or", "Xor", "Not"), compare.emit_logic),
     **dict.fromkeys(elementwise.BINARY, elementwise.emit_binary),
     **dict.fromkeys(elementwise.UNARY, elementwise.emit_unary),
     **dict.fromkeys(elementwise.PLAIN, elementwise.emit_plain),

@@ -114,7 +114,19 @@ OWN: dict[str, Case] = {
     "square": g("y = Pow (x, c)", c=np.array(2, np.float32)),
     "round, sign": g("a = Round (x) b = Sign (x) y = Add (a, b)"),
     "open clip": g("a = Clip (x, lo, hi) y = Relu (a)", lo=np.array(-np.inf, np.float32), hi=np.array(0.5, np.float32)),
+    # Comparisons
+    "thresholded relu": g("m = Greater (x, c) y = Where (m, x, z)", c=np.array(0.3, np.float32), z=np.array(0, np.float32)),
+    "comparisons": g(
+        "a = Less (x, c) b = GreaterOrEqual (x, d) m = Or (a, b) n = Not (m) k = And (n, b) l = LessOrEqual (x, c) o = Xor (k, l) "
+        "p = Where (n, x, d) q = Where (o, p, c) f = Cast <to=1> (m) y = Add (q, f)", c=np.array(-0.3, np.float32), d=f(6, 1, 1),
+    ),
+    "equal": g("a = Clip (x, c, c2) m = Equal (a, c) y = Where (m, c, x)", c=np.array(0, np.float32), c2=np.array(9, np.float32)),
+    "masked with infinity": g("m = Greater (x, c) y = Where (m, x, z) ", c=np.array(0, np.float32), z=np.array(-1e30, np.float32)),
+    "broadcast choice": g(
+        "r = ReduceMean <keepdims=1> (x, a) m = Greater (r, c) y = Where (m, x, d)", a=i(3), c=np.array(0, np.float32), d=f(1, 1, 7)
+    ),
     # Normalisations
+    "length 1": g("y = LpNormalization <axis=1> (x)"),
     "layer norm": g("y = LayerNormalization <axis=-1> (x, s, b)", s=f(7), b=f(7)),
     "layer norm of rank 3": g("y = LayerNormalization <axis=-1> (x, s)", "N,6,8", "N,a,b", s=f(8)),
     "layer norm of a vector": g("y = LayerNormalization <axis=-1> (x, s, b)", "N,8", "N,a", s=f(8), b=f(8)),
