@@ -11,7 +11,7 @@ from exporter.array import Array
 from exporter.child import Child
 from exporter.errors import ParityError
 from exporter.formats import Artifact, Tensor
-from exporter.graph import Graph, Port, shape_of
+from exporter.graph import BATCH, Graph, Port
 from exporter.parity import Comparison, Limits, before_activation, compare
 
 SHAPE_OPS = ("Reshape", "Transpose", "Identity", "Squeeze", "Unsqueeze", "Flatten")
@@ -97,9 +97,18 @@ def engine_feeds(tensors: Sequence[Tensor], inputs: Mapping[str, Array]) -> dict
 
 
 def value_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """Shape of every value of the graph that has one, 1 on the batch axis."""
+    """Shape of every value of the graph that has one, for one sample: N is 1, and a batch merged with 24 others ("24N") is 24."""
     values: list[ir.Value] = [*graph.model.graph.inputs, *(v for n in graph.nodes for v in n.outputs)]
-    return {str(v.name): shape_of(v) for v in values if v.shape is not None}
+    shapes = {str(v.name): [_axis(d) for d in v.shape] for v in values if v.shape is not None}
+    return {name: tuple(d for d in dims if d is not None) for name, dims in shapes.items() if None not in dims}
+
+
+def _axis(size: object) -> int | None:
+    """Length of an axis for one sample; None where it is not known."""
+    text = str(size)
+    if text.endswith(BATCH):
+        text = text.removesuffix(BATCH) or "1"
+    return int(text) if text.isdigit() else None
 
 
 def parity(graph: Graph, wanted: Mapping[str, Array], got: Mapping[str, Array]) -> Findings:
