@@ -20,16 +20,9 @@ IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 """Third byte of an idx file to numpy's name of its element type."""
 
 BROKEN = (
-    OSError,
-    EOFError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    NotImplementedError,
-    SyntaxError,
-    tokenize.TokenError,
-)
+    OSError, EOFError, ValueError, TypeError, LookupError, RuntimeError, SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error,
+    struct.error, tokenize.TokenError,
+)  # fmt: skip
 """What reading a damaged file raises."""
 
 
