@@ -8,6 +8,7 @@ import numpy as np
 
 from exporter.array import Array
 from exporter.errors import SourceError, unknown_name
+from exporter.sources.onnx_single import in_single_precision
 from exporter.sources.options import LoadOptions
 
 
@@ -26,11 +27,7 @@ class Session:
         setting.log_severity_level = 3
         file = Path(path)
         model: str | bytes = str(file) if not (choices.inputs or choices.outputs) else cut(file, choices.inputs, choices.outputs)
-        try:
-            self.engine = ort.InferenceSession(model, setting, providers=["CPUExecutionProvider"])
-        except Exception as problem:
-            first = str(problem).splitlines()[0]
-            raise SourceError(f"onnxruntime refuses {file.name}: {first}", hint="is the file whole?") from problem
+        self.engine = _start(file.name, model, setting)
         self.inputs = {i.name: i for i in self.engine.get_inputs()}
         self.batch = next((i.shape[0] for i in self.inputs.values() if i.shape and isinstance(i.shape[0], int) and i.shape[0] > 0), 1)
 
@@ -56,6 +53,28 @@ class Session:
         if self.batch == 1 and (y.ndim == 0 or len(y) != 1):
             y = y[None]
         return y.astype(np.float32) if y.dtype.kind == "f" else y
+
+
+def _start(name: str, model: str | bytes, setting: Any) -> Any:
+    """The engine on a file or its bytes; in single precision where onnxruntime lacks an operator in double."""
+    import onnx
+    import onnxruntime as ort
+    from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as Lacking
+
+    try:
+        return ort.InferenceSession(model, setting, providers=["CPUExecutionProvider"])
+    except Lacking as problem:
+        proto = onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
+        single = in_single_precision(proto)
+        if single == proto:
+            raise _refused(name, problem) from problem
+        return _start(name, single.SerializeToString(), setting)
+    except Exception as problem:
+        raise _refused(name, problem) from problem
+
+
+def _refused(name: str, problem: Exception) -> SourceError:
+    return SourceError(f"onnxruntime refuses {name}: {str(problem).splitlines()[0]}", hint="is the file whole, and does it run elsewhere?")
 
 
 def _typed(x: Array, kind: str) -> Array:

@@ -49,12 +49,14 @@ class Facts:
     Attributes:
         batch: The batch size.
         fixed: Whether the file itself fixes it.
+        problem: The first node, in words, that could not take the shapes it gets.
         moved: Whether a rewriting changed a rank: facts of later nodes are to be found again.
     """
 
     batch: int
     fixed: bool = False
     moved: bool = False
+    problem: str | None = None
     known: dict[ir.Value, Fact] = field(default_factory=dict)
 
     def of(self, value: ir.Value | None) -> Fact | None:
@@ -127,7 +129,8 @@ def infer(node: ir.Node, inputs: Sequence[Fact | None], batch: int) -> list[Fact
     from onnx import checker, defs, helper, numpy_helper, shape_inference
 
     if node.domain not in ("", "ai.onnx") or not defs.has(node.op_type, OPSET, ""):
-        return [declared(v, batch) for v in node.outputs]
+        found_out = [declared(v, batch) for v in node.outputs]
+        return [f if f.dtype else Fact(int(ir.DataType.FLOAT), f.shape) for f in found_out]
     types: dict[str, Any] = {}
     data = {}
     for value, fact in zip(node.inputs, inputs, strict=True):

@@ -98,6 +98,8 @@ def _graph(model: ir.Model, options: LoadOptions, opset: int, name: str) -> Grap
     batch, fixed = ports.fix_inputs(model, options)
     facts = learn(model, batch, opset, fixed=fixed)
     refuse(model, facts)
+    if facts.problem is not None:
+        raise SourceError(facts.problem, hint="does the input have another shape? Set it with --input-shape; or cut the model before it")
     constants = [v.name for v in model.graph.outputs if (f := facts.of(v)) is not None and f.value is not None]
     if constants:
         told = ", ".join(map(str, constants))

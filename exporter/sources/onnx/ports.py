@@ -25,24 +25,21 @@ def fix_inputs(model: ir.Model, options: LoadOptions) -> tuple[int, bool]:
     for name in options.input_shapes:
         if name is not None and name not in names:
             raise unknown_name("input", name, names)
-    open_ones, batches = [], set()
+    open_ones, batches, example = [], set(), ""
     for value in values:
-        if value.shape is None and not _given(value, options, len(values)):
-            open_ones.append(f"{value.name} (no shape at all)")
-            continue
-        dims = _dims(value, _given(value, options, len(values)))
-        if None in dims[1:]:
-            open_ones.append(f"{value.name} ({', '.join('?' if d is None else str(d) for d in dims)})")
+        given = _given(value, options, len(values))
+        dims = _dims(value, given) if given is not None or value.shape is not None else [None, 3, None, None]
+        if None in dims[1:] or (given is None and value.shape is None):
+            shown = ", ".join("?" if d is None else str(d) for d in dims) if value.shape is not None else "no shape at all"
+            open_ones.append(f"{value.name} ({shown})")
+            example = example or f"{value.name}={','.join(str(d or (224 if i else 1)) for i, d in enumerate(dims))}"
             continue
         if isinstance(dims[0], int):
             batches.add(dims[0])
         value.shape = ir.Shape([BATCH, *dims[1:]])
     if open_ones:
-        first = open_ones[0].split(" ")[0]
-        raise SourceError(
-            f"inputs with open shapes: {'; '.join(open_ones)}",
-            hint=f"fix them, batch first, for example --input-shape {first}=1,3,224,224",
-        )
+        told = "; ".join(open_ones)
+        raise SourceError(f"inputs with open shapes: {told}", hint=f"fix them, batch first, for example --input-shape {example}")
     if len(batches) > 1:
         raise SourceError(f"inputs with different batch sizes: {sorted(batches)}", hint="export it again with one for all")
     return (batches.pop(), True) if batches else (1, False)

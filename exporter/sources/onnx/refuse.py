@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.errors import SourceError
-from exporter.graph import attr, const_input
+from exporter.graph import attr
 from exporter.sources.onnx.facts import Facts
 from exporter.sources.onnx.walk import named
 
@@ -40,7 +40,7 @@ def refuse(model: ir.Model, facts: Facts) -> None:
     """
     reasons: dict[ir.Node, str] = {}
     for node in _living(model.graph):
-        why = _reason(node)
+        why = _reason(node, facts)
         if why is not None:
             reasons[node] = why
     if not reasons:
@@ -50,7 +50,7 @@ def refuse(model: ir.Model, facts: Facts) -> None:
     raise SourceError(f"not exportable: {'; '.join(told)}{more}", hint=_remedy(model.graph, reasons, facts))
 
 
-def _reason(node: ir.Node) -> str | None:
+def _reason(node: ir.Node, facts: Facts) -> str | None:
     if node.op_type.startswith(("QLinear", "QGemm", "QAttention")):
         return _INT8
     if node.domain not in ("", "ai.onnx"):
@@ -61,7 +61,7 @@ def _reason(node: ir.Node) -> str | None:
     if node.op_type == "BatchNormalization" and (attr(node, "training_mode", 0) or len(node.outputs) > 1):
         return trains
     if node.op_type == "Dropout":
-        mode = const_input(node, 2)
+        mode = facts.constant(node, 2)
         return trains if mode is not None and bool(np.any(mode)) else None
     return REFUSED.get(node.op_type)
 

@@ -44,5 +44,7 @@ def _agree(many: Array, alone: Array) -> bool:
 def _first(graph: Graph, together: dict[str, Array], last: dict[str, Array]) -> str | None:
     """The first value along the graph, among those with the batch on axis 0, whose rows differ."""
     names = [v.name for n in graph.model.graph for v in n.outputs if v.name and v.shape and v.shape[0] == "N" and v.uses()]
+    if not names:
+        return None
     many, alone = evaluate(graph, together, names), evaluate(graph, last, names)
     return next((name for name in names if not _agree(many[name], alone[name])), None)

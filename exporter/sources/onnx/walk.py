@@ -5,7 +5,7 @@ import onnx_ir as ir
 from exporter.errors import SourceError
 from exporter.graph import BATCH
 from exporter.sources.onnx.batch import free_batch
-from exporter.sources.onnx.facts import Fact, Facts
+from exporter.sources.onnx.facts import Fact, Facts, declared
 from exporter.sources.onnx.upgrade import upgrade
 
 FREE_HINT = "export it again with a free batch (torch: `dynamic_axes={'input': {0: 'batch'}}`), or cut the model before it with --outputs"
@@ -14,8 +14,8 @@ FREE_HINT = "export it again with a free batch (torch: `dynamic_axes={'input': {
 def learn(model: ir.Model, batch: int, opset: int, *, fixed: bool) -> Facts:
     """Upgrade every node, take constant branches, and return all facts for one batch size.
 
-    Raises:
-        SourceError: If a node cannot take the shapes that it gets; names it.
+    A node that cannot take the shapes that it gets does not end the walk: `facts.problem` names the first one, for whoever finds no
+    better reason to refuse the graph.
     """
     facts = Facts(batch, fixed)
     for node in model.graph:
@@ -24,7 +24,8 @@ def learn(model: ir.Model, batch: int, opset: int, *, fixed: bool) -> Facts:
                 continue
             facts.visit(node)
         except ValueError as problem:
-            raise SourceError(f"node {named(node)}: {problem}", hint="is it the input's shape? Set it with --input-shape") from problem
+            facts.problem = facts.problem or f"node {named(node)}: {problem}"
+            facts.known.update({v: declared(v, batch) for v in node.outputs})
     return facts
 
 
