@@ -1,5 +1,6 @@
 """Models as users build them: nested, shared, several inputs and outputs, operations between layers, cuts."""
 
+import itertools
 import os
 from typing import Any
 
@@ -20,6 +21,7 @@ from exporter.sources.keras.signature import signature_of
 from tests import nets
 from tests.sources.keras_check import check, ops
 
+NUMBERS = itertools.count()
 BOTH = pytest.mark.parametrize("framework", [keras, tf_keras], ids=["keras", "tf_keras"])
 
 
@@ -188,6 +190,30 @@ def test_operations_of_tensorflow() -> None:
         tf.nn.softmax(tf.reduce_max(x, axis=-1)), tf.expand_dims(x, 2), tf.reverse(x, [1]), tf.cast(x, tf.float32),
     ]  # fmt: skip
     check(tf_keras.Model(x, outputs))
+
+
+def _op_layer(x: Any, op: str, constants: dict[int, Any], **attrs: Any) -> Any:
+    """An operation as TensorFlow 2.0 to 2.3 stored it."""
+    from tf_keras.src.engine.base_layer import TensorFlowOpLayer
+
+    node = tf.compat.v1.NodeDef(name=op.lower(), op=op)
+    node.input.extend(f"in{i}" for i in range((len(x) if isinstance(x, list) else 1) + len(constants)))
+    node.attr["T"].type = tf.float32.as_datatype_enum
+    for name, value in attrs.items():
+        node.attr[name].CopyFrom(value)
+    return TensorFlowOpLayer(node.SerializeToString(), f"{op}_{next(NUMBERS)}", constants)(x)
+
+
+def test_operations_of_tensorflow_2_3() -> None:
+    attr = tf.compat.v1.AttrValue
+    index = {"Tidx": attr(type=tf.int32.as_datatype_enum)}
+    x = tf_keras.Input((8, 10, 4))
+    y = _op_layer(x, "AddV2", {1: np.float32(3)})
+    y = _op_layer([x, _op_layer(_op_layer(y, "Relu6", {}), "Mul", {1: np.float32(1 / 6)})], "Mul", {})
+    y = _op_layer([x, y], "ConcatV2", {2: np.int32(3)}, N=attr(i=2), **index)
+    y = _op_layer(y, "Pad", {1: np.array([[0, 0], [1, 0], [0, 1], [0, 0]], np.int32)}, Tpaddings=attr(type=tf.int32.as_datatype_enum))
+    y = _op_layer(y, "Mean", {1: np.array([1, 2], np.int32)}, keep_dims=attr(b=True), **index)
+    check(tf_keras.Model(x, y))
 
 
 @pytest.mark.parametrize("name", ["shufflenet_v2", "mobilenet_v3_small"])

@@ -13,7 +13,7 @@ from exporter.sources.keras.tensor import RefusedError, Tensor
 
 
 def dense(b: Builder, x: Tensor, kernel: Array, bias: Array | None, *, owner: Any, role: str = "") -> Tensor:
-    """x @ kernel + bias over the last Keras axis: Gemm on rank 2, 1x1 Conv where channels come first, MatMul where they come last.
+    """x @ kernel + bias over the last Keras axis: Gemm on rank 2, 1x1 Conv on maps, MatMul on sequences whose channels lie last.
 
     Args:
         b: Where the nodes go.
@@ -27,7 +27,7 @@ def dense(b: Builder, x: Tensor, kernel: Array, bias: Array | None, *, owner: An
         packing = order(x)
         weight = kernel.T if packing is None else np.take(kernel.T, packing, axis=1)
         return b.one("Gemm", [x, b.constant(f"{role}kernel", weight, owner), *_bias(b, bias, owner, role)], identity(2), transB=1)
-    if x.rank in (3, 4) and x.perm[-1] != x.rank - 1:
+    if x.rank == 4 or (x.rank == 3 and x.perm[-1] != 2):
         x = arrange(b, x, channel_perm(x.rank, -1))
         n = x.rank - 2
         weight = kernel.T.reshape(*kernel.T.shape, *(1,) * n)

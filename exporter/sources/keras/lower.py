@@ -15,6 +15,7 @@ from exporter.sources.keras import (
     images,
     merging,
     normalization,
+    op_layers,
     ops,
     pooling,
     shaping,
@@ -33,6 +34,7 @@ from exporter.sources.keras.walk import functional, run
 LAYERS: dict[str, Handler] = {
     **activations.LAYERS, **convolution.LAYERS, **pooling.LAYERS, **dense.LAYERS, **normalization.LAYERS, **merging.LAYERS,
     **shaping.LAYERS, **images.LAYERS, **attention.LAYERS, **wrappers.LAYERS,
+    **op_layers.LAYERS,
 }  # fmt: skip
 """Layer class name to handler, for Keras 3 and tf_keras alike."""
 
@@ -192,6 +194,8 @@ def handler_of(layer: Any) -> Handler | None:
     Raises:
         RefusedError: If the layer is of a kind we refuse, or an operation we do not know.
     """
+    if getattr(layer, "quantization_mode", None):
+        raise RefusedError("an already quantized layer; export the float model")
     if getattr(layer, "symbol", None):
         return tf_ops.handler_of(layer)
     if not hasattr(layer, "get_weights"):
