@@ -1,6 +1,10 @@
-"""Recipes: which compression passes to run, in order, as a TOML file or a list.
+"""Recipes: how inputs are made, and which compression passes to run, in order; as a TOML file or from Python.
 
 ```toml
+[input.images]               # or [input] where there is only one
+mean = [123.7, 116.3, 103.5]
+std = 58.4
+
 [[pass]]
 name = "PruneChannels"
 macs = 0.5
@@ -8,11 +12,12 @@ macs = 0.5
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from exporter.errors import UsageError, unknown_name
+from exporter.preprocessing import from_table
 from exporter.settings import check_keys, read_toml
 
 COMPRESSING: dict[str, type[Any]] = {}
@@ -21,13 +26,20 @@ COMPRESSING: dict[str, type[Any]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Compression passes in the order they run; empty: the model stays as it is."""
+    """What is to be done to a model.
+
+    Attributes:
+        passes: Compression passes in the order they run; empty: the model stays as it is.
+        inputs: Keyword arguments of `preprocessing.make` by input name; None stands for the only picture input. Flags go before them.
+    """
 
     passes: tuple[Any, ...] = ()
+    inputs: Mapping[str | None, Mapping[str, Any]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For the manifest."""
-        return {"passes": [{"name": type(p).__name__, **{f.name: getattr(p, f.name) for f in fields(p)}} for p in self.passes]}
+        passes = [{"name": type(p).__name__, **{f.name: getattr(p, f.name) for f in fields(p)}} for p in self.passes]
+        return {"passes": passes, "inputs": {name or "": dict(said) for name, said in self.inputs.items()}}
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -37,8 +49,16 @@ def load_recipe(path: Path) -> Recipe:
         UsageError: It is no TOML; a key or pass is unknown (suggests the nearest); a setting is missing or unfit.
     """
     data = read_toml(path)
-    check_keys(data, {"pass": list}, path.name)
-    return Recipe(tuple(_pass(table, f"{path.name} [[pass]]") for table in data.get("pass", [])))
+    check_keys(data, {"pass": list, "input": dict}, path.name)
+    passes = tuple(_pass(table, f"{path.name} [[pass]]") for table in data.get("pass", []))
+    return Recipe(passes, _inputs(data.get("input", {}), path.name))
+
+
+def _inputs(table: Mapping[str, Any], where: str) -> dict[str | None, dict[str, Any]]:
+    """One table for each input, or one for the only input."""
+    if table and all(isinstance(value, Mapping) for value in table.values()):
+        return {name: from_table(said, f"{where} [input.{name}]") for name, said in table.items()}
+    return {None: from_table(table, f"{where} [input]")} if table else {}
 
 
 def _pass(table: Mapping[str, Any], where: str) -> Any:
