@@ -58,11 +58,11 @@ def disk_errors(where: Path | str | None = None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def draft(parent: Path) -> Iterator[Path]:
-    """A new locked folder in `parent` (made if missing); removed at the end, unless it was published."""
+    """A new locked folder in `parent` (made if missing); removed at the end, unless it was published. A parent left empty goes too."""
+    made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     with disk_errors(parent):
         parent.mkdir(parents=True, exist_ok=True)
-    sweep(parent)
-    with disk_errors(parent):
+        sweep(parent)
         folder, lock = _locked_folder(parent)
     try:
         with disk_errors(parent):
@@ -70,12 +70,15 @@ def draft(parent: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+        with contextlib.suppress(OSError):  # not empty: something was published, here or by another
+            for empty in made:
+                empty.rmdir()
 
 
 def _locked_folder(parent: Path) -> tuple[Path, int]:
     while True:
         folder = parent / f"{DRAFT}{uuid.uuid4().hex}"
-        folder.mkdir()
+        folder.mkdir(parents=True)  # another draft may just have taken its empty parent away
         lock = _lock(folder, fcntl.LOCK_EX)
         if lock is not None:
             return folder, lock  # else a sweeper was quicker than our lock

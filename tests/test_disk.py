@@ -31,7 +31,7 @@ def test_published_or_absent(tmp_path: Path) -> None:
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), disk.draft(tmp_path) as draft:
+    with pytest.raises(FileNotFoundError), disk.draft(tmp_path / "new" / "out") as draft:
         (draft / "deep" / "file").write_text("x")
     assert list(tmp_path.iterdir()) == []
 
