@@ -6,14 +6,18 @@ python -m benchmarks.exactness [NET ...] [--again]
 from functools import partial
 
 from benchmarks.ops import LAYOUT, count_ops
-from benchmarks.ours import TARGETS, build
-from benchmarks.results import Results, Row, again, wanted
+from benchmarks.ours import TARGETS, Built, build_all
+from benchmarks.results import Results, Row, Rows, again, wanted
 from benchmarks.sources import keras_file, net_names
 
 
-def measure(name: str, file_format: str) -> Row:
-    """Build one net for one format."""
-    built = build(keras_file(name), file_format)
+def measure(name: str) -> Rows:
+    """Build one net for all formats."""
+    return {f"{name} {f}": {"error": b} if isinstance(b, str) else facts(b, f) for f, b in build_all(keras_file(name)).items()}
+
+
+def facts(built: Built, file_format: str) -> Row:
+    """What the table says of one bundle."""
     ops = count_ops(built.artifact)
     files = [built.artifact, *([built.artifact.with_suffix(".bin")] if file_format == "ncnn" else [])]
     return {
@@ -30,8 +34,7 @@ def main() -> None:
     """All nets, or those named."""
     results = Results("exactness", again=again())
     for name in wanted(net_names()):
-        for file_format in TARGETS:
-            results.fill(f"{name} {file_format}", partial(measure, name, file_format))
+        results.fill_all([f"{name} {f}" for f in TARGETS], partial(measure, name))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.ours import TARGETS, build, mexport
-from benchmarks.results import Results, Row, again, wanted
+from benchmarks.ours import TARGETS, Built, build_all, mexport
+from benchmarks.results import Results, Row, Rows, again, wanted
 from benchmarks.sources import work_folder
 from tests import kit_data
 
@@ -21,11 +21,15 @@ RAW = ("--mean", "0", "--std", "1")
 IMAGENET = ("--mean", "123.675,116.28,103.53", "--std", "58.395,57.12,57.375")
 
 
+Data = Callable[[Path, Path], Path]
+"""One of `tests.kit_data`: kit and work folder to where the data lie."""
+
+
 @dataclass(frozen=True)
 class Case:
     """How a model of the kit is fed; data None: only its outputs are compared, on synthetic samples."""
 
-    data: Callable[[Path, Path], Path] | None = None
+    data: Data | None = None
     flags: tuple[str, ...] = ()
 
 
@@ -55,27 +59,28 @@ CASES = {
 """Path below kit/models to how it is fed."""
 
 
-def measure(kit: Path, name: str, file_format: str) -> Row:
-    """Build one model for one format and count its right answers."""
+def measure(kit: Path, name: str) -> Rows:
+    """Build one model for all formats and count the right answers of each."""
     case = CASES[name]
-    data_folder = work_folder() / "data"
-    data_folder.mkdir(exist_ok=True)
-    built = build(kit / "models" / name, file_format, *case.flags, "--name", name.split("/")[1] + Path(name).suffix.replace(".", "-"))
-    row: Row = {"fidelity_rel": built.rel("fidelity"), "parity_rel": built.rel("parity")}
-    if case.data is None:
-        return row
-    labels = ("--labels", kit_data.imagenet_labels(kit, data_folder)) if case.data is kit_data.imagenet else ()
-    told = json.loads(mexport("eval", built.folder, "--data", case.data(kit, data_folder), *labels, "--json"))
+    built = build_all(kit / "models" / name, *case.flags, "--name", name.split("/")[1] + Path(name).suffix.replace(".", "-"))
+    rows: Rows = {}
+    for file_format, one in built.items():
+        key = f"{name} {file_format}"
+        rows[key] = {"error": one} if isinstance(one, str) else {"fidelity_rel": one.rel("fidelity"), "parity_rel": one.rel("parity")}
+        if case.data is not None and not isinstance(one, str):
+            rows[key] |= count(kit, name, case.data, one)
+    return rows
+
+
+def count(kit: Path, name: str, data: Data, built: Built) -> Row:
+    """Right answers of one bundle and of the model's own framework."""
+    folder = work_folder() / "data"
+    folder.mkdir(exist_ok=True)
+    labels = ("--labels", kit_data.imagenet_labels(kit, folder)) if data is kit_data.imagenet else ()
+    told = json.loads(mexport("eval", built.folder, "--data", data(kit, folder), *labels, "--json"))
     golden = json.loads((kit / "GOLDEN.json").read_text())["models"][name]
-    right, expected = _right(told), round(golden["top1"] * golden["n"] / 100)
-    return {**row, "n": golden["n"], "right": right, "own_framework_right": expected, "difference": right - expected}
-
-
-def _right(told: object) -> int:
-    """The count of right answers in what `mexport eval --json` printed: the only value under a key `right`."""
-    if isinstance(told, dict):
-        return int(told["right"]) if "right" in told else max(map(_right, told.values()))
-    return max(map(_right, told)) if isinstance(told, list) and told else -1
+    right, expected = int(told["results"][0]["right"]), round(golden["top1"] * golden["n"] / 100)
+    return {"n": golden["n"], "right": right, "own_framework_right": expected, "difference": right - expected}
 
 
 def main() -> None:
@@ -83,8 +88,7 @@ def main() -> None:
     kit = Path(os.environ["MEXPORT_KIT"])
     results = Results("golden", again=again())
     for name in wanted(list(CASES)):
-        for file_format in TARGETS:
-            results.fill(f"{name} {file_format}", partial(measure, kit, name, file_format))
+        results.fill_all([f"{name} {f}" for f in TARGETS], partial(measure, kit, name))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,13 @@ def _rels(facts: Any) -> list[float]:
     return [r for v in facts for r in _rels(v)] if isinstance(facts, list) else []
 
 
-def mexport(*words: str | Path, cache: Path | None = None) -> str:
+def mexport(*words: str | Path, cache: Path | None = None, may_fail: bool = False) -> str:
     """Run our command; returns its standard output.
 
     Args:
         words: Of the command line.
         cache: Its store; None for one that all benchmarks share.
+        may_fail: The answer tells what failed.
 
     Raises:
         RuntimeError: With the last lines of its standard error, when it fails.
@@ -63,33 +65,44 @@ def mexport(*words: str | Path, cache: Path | None = None) -> str:
     env = {**os.environ, "MEXPORT_CACHE": str((cache or work_folder() / "cache").resolve()), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "exporter", *map(str, words)]
     done = subprocess.run(command, env=env, timeout=TIMEOUT_S, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    if done.returncode != 0 and not may_fail:
         raise RuntimeError(f"exit code {done.returncode}: {' | '.join(done.stderr.strip().splitlines()[-3:])}"[:600])
     return done.stdout
 
 
-def build(source: Path, file_format: str, *flags: str, fresh: bool = False) -> Built:
-    """Build a source for one format at fp32.
+def build_all(source: Path, *flags: str, formats: Sequence[str] = tuple(TARGETS), fresh: bool = False) -> dict[str, Built | str]:
+    """Build a source at fp32: format to its bundle, or to what went wrong.
 
     Args:
         source: The model.
-        file_format: "onnx", "tflite" or "ncnn".
         flags: More words.
+        formats: Of "onnx", "tflite" and "ncnn".
         fresh: With an empty store, so that nothing is saved by an earlier run.
     """
+    targets = [word for f in formats for word in ("--target", TARGETS[f])]
+    words: tuple[str | Path, ...] = ("build", source, *targets, "--precision", "fp32", "-o", work_folder() / "ours", "--force", "--json")
     with tempfile.TemporaryDirectory(dir=work_folder()) as empty:
-        words = (
-            "build",
-            source,
-            "--target",
-            TARGETS[file_format],
-            "--precision",
-            "fp32",
-            "-o",
-            work_folder() / "ours",
-            "--force",
-            "--json",
-        )
-        told = json.loads(mexport(*words, *flags, cache=Path(empty) if fresh else None))
-    folder = Path(told["outcomes"][0]["path"])
+        told = json.loads(mexport(*words, *flags, cache=Path(empty) if fresh else None, may_fail=True))
+    if "error" in told and "outcomes" not in told:
+        return dict.fromkeys(formats, f"{told['error']['message']}")
+    by_target = {outcome["target"]: outcome for outcome in told["outcomes"]}
+    return {f: _built(by_target[TARGETS[f]]) for f in formats}
+
+
+def build(source: Path, file_format: str, *flags: str, fresh: bool = False) -> Built:
+    """Build a source for one format.
+
+    Raises:
+        RuntimeError: Where `build_all` tells what went wrong.
+    """
+    built = build_all(source, *flags, formats=[file_format], fresh=fresh)[file_format]
+    if isinstance(built, str):
+        raise RuntimeError(built)
+    return built
+
+
+def _built(outcome: dict[str, Any]) -> Built | str:
+    if outcome["path"] is None:
+        return str(outcome["error"]["message"])
+    folder = Path(outcome["path"])
     return Built(folder, json.loads((folder / "manifest.json").read_text()))

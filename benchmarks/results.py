@@ -15,6 +15,7 @@ FOLDER = Path(__file__).parent / "results"
 ENGINES = ("tensorflow", "keras", "tf_keras", "onnx", "onnxruntime", "ai-edge-litert", "ncnn", "tf2onnx", "onnxslim", "pnnx", "numpy")
 
 Row = dict[str, Any]
+Rows = dict[str, Row]
 
 
 def machine() -> Row:
@@ -49,19 +50,25 @@ class Results:
 
     def fill(self, key: str, measure: Callable[[], Row]) -> Row:
         """The row of that key: the stored one, else measured now and stored. A failure is a row too, and is tried again next time."""
-        if key in self.rows and "error" not in self.rows[key]:
-            return self.rows[key]
+        self.fill_all([key], lambda: {key: measure()})
+        return self.rows[key]
+
+    def fill_all(self, keys: list[str], measure: Callable[[], Rows]) -> None:
+        """Several rows that are measured together; nothing is done when all are there."""
+        if all(key in self.rows and "error" not in self.rows[key] for key in keys):
+            return
         start = time.perf_counter()
         try:
-            row = measure()
+            rows = measure()
         except Exception as problem:  # the benchmark goes on; the table shows the failure
             traceback.print_exc()
-            row = {"error": f"{type(problem).__name__}: {problem}"[:500]}
-        self.rows[key] = row
+            said = f"{type(problem).__name__}: {problem}"[:500]
+            rows = {key: {"error": said} for key in keys}
+        self.rows.update(rows)
         self._save()
-        told = {k: v for k, v in row.items() if not isinstance(v, list | dict)}
-        print(f"{key}: {told} ({time.perf_counter() - start:.1f} s)", file=sys.stderr, flush=True)
-        return row
+        for key, row in rows.items():
+            print(f"{key}: { {k: v for k, v in row.items() if not isinstance(v, list | dict)} }", file=sys.stderr)
+        print(f"{time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
 
     def _save(self) -> None:
         FOLDER.mkdir(exist_ok=True)

@@ -4,11 +4,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.results import FOLDER, Row
+from benchmarks.results import FOLDER, Row, Rows
 
 PAGE = Path(__file__).parent.parent / "docs/benchmarks.md"
-
-Rows = dict[str, Row]
 
 INTRO = """# Benchmarks
 
