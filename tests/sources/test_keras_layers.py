@@ -36,6 +36,7 @@ BOTH: dict[str, tuple[tuple[int, ...], Build]] = {
     "transposed gap": (PICTURE, lambda L, x: L.Conv2DTranspose(4, 2, strides=3)(x)),
     "transposed even": (PICTURE, lambda L, x: L.Conv2DTranspose(4, 4, strides=2, padding="same", use_bias=False)(x)),
     "transposed output padding": (PICTURE, lambda L, x: L.Conv2DTranspose(4, 3, strides=2, padding="same", output_padding=1)(x)),
+    "transposed dilated": (PICTURE, lambda L, x: L.Conv2DTranspose(4, 3, dilation_rate=2)(x)),
     "transposed 1d": (SEQUENCE, lambda L, x: L.Conv1DTranspose(4, 5, strides=3, padding="same")(x)),
     "dense": (VECTOR, lambda L, x: L.Dense(5, activation="softmax")(x)),
     "dense rank 3": (SEQUENCE, lambda L, x: L.Dense(5, activation="relu")(x)),
@@ -107,6 +108,8 @@ BOTH: dict[str, tuple[tuple[int, ...], Build]] = {
     "augmented": (PICTURE, lambda L, x: L.Conv2D(2, 3)(L.RandomContrast(0.1)(L.RandomZoom(0.2)(x)))),
     "attention": (SEQUENCE, lambda L, x: L.MultiHeadAttention(2, 3)(x, x)),
     "attention sizes": (SEQUENCE, lambda L, x: L.MultiHeadAttention(2, 3, value_dim=4, output_shape=5)(x, L.ReLU()(x))),
+    "attention plain": (SEQUENCE, lambda L, x: L.Attention()([x, L.ReLU()(x)])),
+    "einsum dense": (SEQUENCE, lambda L, x: L.EinsumDense("abc,cde->abde", (None, 2, 3), bias_axes="de")(x)),
     "transformer": (SEQUENCE, lambda L, x: L.Dense(6, "gelu")(L.LayerNormalization()(L.Add()([x, L.MultiHeadAttention(2, 3)(x, x)])))),
 }  # fmt: skip
 

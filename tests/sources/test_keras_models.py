@@ -21,6 +21,8 @@ from exporter.sources.keras.signature import signature_of
 from tests import nets
 from tests.sources.keras_check import check, ops
 
+PREPROCESSED = ("mobilenet_v2", "resnet50", "densenet")  # by 127.5; BGR minus means; by means and deviations
+
 NUMBERS = itertools.count()
 BOTH = pytest.mark.parametrize("framework", [keras, tf_keras], ids=["keras", "tf_keras"])
 
@@ -98,6 +100,27 @@ def test_mixed_precision_computes_in_float32(framework: Any) -> None:
     model = framework.Model(x, L.Dense(3, dtype="float32")(L.GlobalAveragePooling2D(dtype=policy)(y)))
     compute_in_float32(model)
     check(model)
+
+
+@BOTH
+@pytest.mark.parametrize("name", PREPROCESSED)
+def test_preprocess_input_in_the_model(framework: Any, name: str) -> None:
+    x = framework.Input((8, 10, 3))
+    y = getattr(framework.applications, name).preprocess_input(x)
+    check(framework.Model(x, framework.layers.Conv2D(4, 3)(y)), scale=50.0)
+
+
+def test_lambda_that_calls_tensorflow() -> None:
+    x = keras.Input((8, 10, 3))
+    y = keras.layers.Lambda(lambda t: tf.nn.l2_normalize(tf.reduce_mean(t, axis=[1, 2]), axis=-1))(x)
+    check(keras.Model(x, keras.layers.Dense(4)(y)))
+
+
+def test_layer_that_cannot_be_recorded() -> None:
+    x = keras.Input((8, 3))
+    y = keras.layers.Lambda(lambda t: tf.numpy_function(np.sin, [t], tf.float32), output_shape=(8, 3), name="hidden")(x)
+    with pytest.raises(SourceError, match="hidden"):
+        lower_model(keras.Model(x, y), name="m")
 
 
 def test_open_shape_needs_one() -> None:
@@ -188,6 +211,7 @@ def test_operations_of_tensorflow() -> None:
         tf.nn.l2_normalize(x, axis=-1), tf.stack([x, tf.abs(x)], axis=2), tf.matmul(flat, flat, transpose_b=True),
         tf.squeeze(x[:, :1], axis=1), tf.nn.leaky_relu(x, 0.1), tf.sigmoid(x) * tf.math.rsqrt(tf.square(x) + 1.0),
         tf.nn.softmax(tf.reduce_max(x, axis=-1)), tf.expand_dims(x, 2), tf.reverse(x, [1]), tf.cast(x, tf.float32),
+        tf.add_n([x, x, x]), tf.math.reduce_std(x, axis=-1), tf.norm(x, axis=1),
     ]  # fmt: skip
     check(tf_keras.Model(x, outputs))
 

@@ -32,8 +32,9 @@ def _binary(b: Builder, call: Call) -> Tensor:
 
 def _reduction(b: Builder, call: Call) -> Tensor:
     axis, keepdims = getattr(call.layer, "axis", None), bool(getattr(call.layer, "keepdims", False))
-    if _name(call.layer) == "var":
-        return variance(b, call.x, axis, keepdims=keepdims)
+    if _name(call.layer) in ("var", "std"):
+        squared = variance(b, call.x, axis, keepdims=keepdims)
+        return squared if _name(call.layer) == "var" else b.map("Sqrt", squared)
     return reduce(b, REDUCTIONS[_name(call.layer)], call.x, axis, keepdims=keepdims)
 
 
@@ -113,7 +114,7 @@ _FUNCTIONS = (
 
 OPS: dict[str, Handler] = {
     **dict.fromkeys(BINARY, _binary),
-    **dict.fromkeys((*REDUCTIONS, "var"), _reduction),
+    **dict.fromkeys((*REDUCTIONS, "var", "std"), _reduction),
     **dict.fromkeys(_FUNCTIONS, _function),
     "get_item": lambda b, call: getitem(b, call.x, call.argument(1, "key")),
     "reshape": _reshape,

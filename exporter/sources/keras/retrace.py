@@ -26,22 +26,34 @@ def framework_of(thing: Any) -> Any:
 def inside(call: Call) -> tuple[Any, list[Tensor]]:
     """The functional graph of what a layer's `call` does, and the Tensors for its inputs.
 
+    Code under Keras 3 that calls TensorFlow itself is recorded by tf_keras, which can.
+
     Raises:
         RefusedError: If the code does more than its framework can record.
     """
-    keras = framework_of(call.layer)
-    tensors = call.tensors
-    symbols = {id(t): keras.Input(batch_shape=(None, *t.dims[1:])) for t in tensors}
-    args, kwargs = map_leaves([list(call.args), call.kwargs], lambda leaf: symbols.get(id(leaf), leaf))
-    code = call.layer.function if type(call.layer).__name__ == "Lambda" else call.layer.call
-    extra = getattr(call.layer, "arguments", None) or {} if type(call.layer).__name__ == "Lambda" else {}
-    try:
-        outputs = code(*args, **kwargs, **extra)
-        graph = functional(keras.Model(list({id(s): s for s in symbols.values()}.values()), list(leaves(outputs))))
-    except Exception as problem:  # foreign code may raise anything
-        first = str(problem).strip().splitlines()[0][:200] if str(problem).strip() else type(problem).__name__
-        raise RefusedError(f"its code is not made of {keras.__name__} layers and operations alone ({first})") from problem
-    return graph, list({id(t): t for t in tensors}.values())
+    import tf_keras
+
+    own = framework_of(call.layer)
+    problems: list[str] = []
+    for keras in dict.fromkeys((own, tf_keras)):
+        try:
+            return _record(call, keras)
+        except Exception as problem:  # foreign code may raise anything
+            lines = str(problem).strip().splitlines()
+            problems.append(lines[0][:200] if lines else type(problem).__name__)
+    raise RefusedError(f"its code is not made of layers and operations alone ({problems[0]})")
+
+
+def _record(call: Call, keras: Any) -> tuple[Any, list[Tensor]]:
+    tensors = list({id(t): t for t in call.tensors}.values())
+    symbols = [keras.Input(batch_shape=(None, *t.dims[1:])) for t in tensors]
+    by_tensor = {id(t): s for t, s in zip(tensors, symbols, strict=True)}
+    args, kwargs = map_leaves([list(call.args), call.kwargs], lambda leaf: by_tensor.get(id(leaf), leaf))
+    is_lambda = type(call.layer).__name__ == "Lambda"
+    code = call.layer.function if is_lambda else call.layer.call
+    extra = (getattr(call.layer, "arguments", None) or {}) if is_lambda else {}
+    outputs = list(leaves(code(*args, **kwargs, **extra)))
+    return functional(keras.Model(symbols, outputs)), tensors
 
 
 def with_graph(model: Any, shapes: Mapping[str, Sequence[int]]) -> Any:

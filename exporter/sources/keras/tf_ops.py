@@ -12,7 +12,7 @@ from exporter.sources.keras.builder import Builder
 from exporter.sources.keras.call import Call, Handler
 from exporter.sources.keras.indexing import depth_to_space, expand, flip, getitem, split, squeeze, stack
 from exporter.sources.keras.layout import reshape, unpack
-from exporter.sources.keras.merging import concatenate
+from exporter.sources.keras.merging import chain, concatenate
 from exporter.sources.keras.shaping import pad, permute, resize, target_dims
 from exporter.sources.keras.tensor import RefusedError, Tensor
 
@@ -20,7 +20,8 @@ OPERATORS = {
     "add": "add", "__operators__.add": "add", "math.add": "add", "add_v2": "add", "subtract": "subtract", "math.subtract": "subtract",
     "__operators__.subtract": "subtract", "multiply": "multiply", "math.multiply": "multiply", "__operators__.multiply": "multiply",
     "divide": "divide", "math.divide": "divide", "math.truediv": "divide", "realdiv": "divide", "__operators__.truediv": "divide",
-    "maximum": "maximum", "math.maximum": "maximum", "minimum": "minimum", "math.minimum": "minimum", "pow": "power", "math.pow": "power",
+    "maximum": "maximum", "math.maximum": "maximum", "minimum": "minimum", "math.minimum": "minimum", "pow": "power",
+    "math.pow": "power", "nn.bias_add": "add",
 }  # fmt: skip
 """Symbols of two-operand operations."""
 
@@ -63,6 +64,16 @@ def _reduction(b: Builder, call: Call, args: Arguments) -> Tensor:
     if name == "variance":
         return variance(b, call.x, args.get(1, "axis"), keepdims=keepdims)
     return reduce(b, REDUCTIONS[name], call.x, args.get(1, "axis"), keepdims=keepdims)
+
+
+def _std(b: Builder, call: Call, args: Arguments) -> Tensor:
+    return b.map("Sqrt", variance(b, call.x, args.get(1, "axis"), keepdims=bool(args.get(2, "keepdims", False))))
+
+
+def _norm(b: Builder, call: Call, args: Arguments) -> Tensor:
+    if args.get(1, "ord", "euclidean") not in ("euclidean", 2):
+        raise RefusedError(f"a norm of order {args.get(1, 'ord')}")
+    return reduce(b, "ReduceL2", call.x, args.get(2, "axis"), keepdims=bool(args.get(3, "keepdims", False)))
 
 
 def _function(b: Builder, call: Call, args: Arguments) -> Tensor:
@@ -157,6 +168,9 @@ SYMBOLS: dict[str, TfHandler] = {
     "concat": lambda b, call, args: concatenate(b, call.tensors, numbers(args.get(1, "axis"))[0]),
     "stack": lambda b, call, args: stack(b, call.tensors, int(args.get(1, "axis", 0))),
     "split": _split,
+    "math.add_n": lambda b, call, args: chain(b, "Add", call.tensors),
+    "math.reduce_std": _std,
+    "norm": _norm,
     "expand_dims": lambda b, call, args: expand(b, call.x, numbers(args.get(1, "axis"))[0]),
     "squeeze": lambda b, call, args: squeeze(b, call.x, args.get(1, "axis")),
     "reverse": lambda b, call, args: flip(b, call.x, numbers(args.get(1, "axis"))),
