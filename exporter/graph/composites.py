@@ -3,8 +3,8 @@
 import numpy as np
 import onnx_ir as ir
 
-from exporter.graph.edit import add_constant, attr, insert_node, replace_value, shape_of
-from exporter.graph.model import DOMAIN, OPSET, Graph
+from exporter.graph.edit import add_constant, attr, insert_node, shape_of
+from exporter.graph.model import BATCH, DOMAIN, OPSET, Graph
 
 CHANNEL_SHUFFLE = f"""
 <opset_import: ["" : {OPSET}], domain: "{DOMAIN}">
@@ -57,11 +57,9 @@ def _inline_shuffle(graph: Graph, node: ir.Node) -> None:
     targets = [add_constant(graph, f"{name}_{k}", np.array(d, np.int64)) for k, d in (("split", split), ("shape", whole))]
     parts = insert_node(graph, node, "Reshape", [node.inputs[0], targets[0]], f"{name}_parts")
     turned = insert_node(graph, node, "Transpose", [parts], f"{name}_turned", perm=[0, 2, 1, *range(3, len(split))])
-    result = insert_node(graph, node, "Reshape", [turned, targets[1]], f"{name}_shuffled")
-    result.shape, old = out.shape, out.name
-    parts.shape = ir.Shape(["N", *split[1:]])
-    turned.shape = ir.Shape(["N", split[2], split[1], *space])
-    replace_value(out, result)
-    if node.graph is not None:
-        node.graph.remove(node, safe=True)
-    result.name = old
+    parts.shape, turned.shape = ir.Shape([BATCH, *split[1:]]), ir.Shape([BATCH, split[2], split[1], *space])
+    node.op_type, node.domain = "Reshape", ""
+    node.attributes.clear()
+    node.resize_inputs(2)
+    node.replace_input_with(0, turned)
+    node.replace_input_with(1, targets[1])

@@ -85,7 +85,7 @@ def insert_node(
 ) -> ir.Value:
     """Insert `op` before a node; returns its one output, named after a free name near `name`, shape unset."""
     node = ir.node(op, inputs, attrs, domain=domain, name=name)
-    node.outputs[0].name = unique_name(graph, name)
+    node.name = node.outputs[0].name = unique_name(graph, name)
     node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
     graph.model.graph.insert_before(before, node)
     return node.outputs[0]

@@ -28,9 +28,10 @@ class AdoptLayout:
         """See `Pass`."""
         changes = 0
         for i, value in enumerate(graph.model.graph.inputs):
-            if i < len(graph.inputs) and rank_of(value) in (3, 4) and _comes_to_transpose(value, CHANNELS_FIRST[rank_of(value)]):
+            rank, plain = rank_of(value), graph.inputs[i].perm == tuple(range(rank_of(value)))
+            if plain and rank in (3, 4) and _comes_to_transpose(value, CHANNELS_FIRST[rank]):
                 _turn_input(graph, value)
-                graph.inputs = _with(graph.inputs, i, CHANNELS_FIRST[rank_of(value)])
+                graph.inputs = _with(graph.inputs, i, CHANNELS_FIRST[rank])
                 changes += 1
         sequences = any(p.layout in ("nhwc", "nlc") for p in graph.inputs)
         for i, value in enumerate(list(graph.model.graph.outputs)):

@@ -174,13 +174,13 @@ def _resize(node: ir.Node, perm: Perm) -> tuple[dict[str, Any], dict[int, Array]
 
 def _transpose_after(graph: Graph, node: ir.Node, out: ir.Value, perm: Perm) -> None:
     """The output holds stored axes from now on; its readers get a Transpose of it, which keeps the name only as the graph's output."""
-    after = ir.node("Transpose", [None], {"perm": list(perm)}, name=f"{node.name}_transpose")
+    after = ir.node("Transpose", [None], {"perm": list(perm)})
     if node.graph is None:
         raise ValueError(f"{node.name} is in no graph")
     node.graph.insert_after(node, after)
     logical, name = after.outputs[0], out.name
     logical.shape, logical.type = out.shape, out.type
-    fresh = unique_name(graph, f"{name}_transposed")
+    after.name = fresh = unique_name(graph, f"{name}_transposed")
     if out.is_graph_output():
         out.name, logical.name = fresh, name
     else:

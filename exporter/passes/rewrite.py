@@ -103,7 +103,7 @@ def follow(graph: Graph, node: ir.Node, op: str, others: Sequence[ir.Value | Non
         The new node; the result now has another name, derived from the old one.
     """
     out = node.outputs[0]
-    after = ir.node(op, [None, *others], attrs, name=f"{node.name}_{op.lower()}")
+    after = ir.node(op, [None, *others], attrs)
     if node.graph is None:
         raise ValueError(f"{node.name} is in no graph")
     node.graph.insert_after(node, after)
@@ -111,7 +111,7 @@ def follow(graph: Graph, node: ir.Node, op: str, others: Sequence[ir.Value | Non
     result.shape, result.type = out.shape, out.type
     out.replace_all_uses_with(result, replace_graph_outputs=True)
     out.name = unique_name(graph, f"{name}_{node.op_type.lower()}")
-    result.name = name
+    result.name, after.name = name, f"{out.name}_{op.lower()}"
     after.replace_input_with(0, out)
     return after
 

@@ -27,14 +27,14 @@ def file_perm(port: Port, layout: str | None) -> tuple[int, ...]:
 
 def dress(graph: Graph, layout: str | None) -> tuple[list[Tensor], list[Tensor]]:
     """Give inputs and outputs the file's names and layout, in place; returns their tensors in the file."""
-    _free_names(graph)
-    inputs = [_input(graph, i, port, file_perm(port, layout)) for i, port in enumerate(graph.inputs)]
-    outputs = [_output(graph, i, port, file_perm(port, layout)) for i, port in enumerate(graph.outputs)]
+    wanted = _free_names(graph)
+    inputs = [_input(graph, i, port, file_perm(port, layout), wanted) for i, port in enumerate(graph.inputs)]
+    outputs = [_output(graph, i, port, file_perm(port, layout), wanted) for i, port in enumerate(graph.outputs)]
     return inputs, outputs
 
 
-def _free_names(graph: Graph) -> None:
-    """Rename inner values that have a name which an input or output of the file must have."""
+def _free_names(graph: Graph) -> set[str]:
+    """Rename inner values that have a name which an input or output of the file must have; returns these names."""
     body = graph.model.graph
     ports = dict(zip(map(id, (*body.inputs, *body.outputs)), (*graph.inputs, *graph.outputs), strict=True))
     wanted = {p.source_name for p in ports.values()}
@@ -45,17 +45,27 @@ def _free_names(graph: Graph) -> None:
         if value.name in wanted and (port is None or port.source_name != value.name):
             if value.const_value is not None:
                 value.const_value = ir.tensor(value.const_value.numpy())  # renamed with its value: clones share the old one
-            value.name = unique_name(graph, f"{value.name}_inner")
+            value.name = _inner_name(graph, f"{value.name}_inner", wanted)
+    return wanted
 
 
-def _input(graph: Graph, index: int, port: Port, perm: tuple[int, ...]) -> Tensor:
+def _inner_name(graph: Graph, base: str, wanted: set[str]) -> str:
+    """A free name that no input or output of the file must have."""
+    name = unique_name(graph, base)
+    while name in wanted:
+        base += "_"
+        name = unique_name(graph, base)
+    return name
+
+
+def _input(graph: Graph, index: int, port: Port, perm: tuple[int, ...], wanted: set[str]) -> Tensor:
     value, back = graph.model.graph.inputs[index], tuple(int(i) for i in np.argsort(perm))
     if back != tuple(range(len(back))):
         node = ir.node("Transpose", [None], {"perm": list(perm)}, name=f"{port.source_name}_layout")
         inner = node.outputs[0]
         inner.shape, inner.type = value.shape, value.type
         value.replace_all_uses_with(inner)
-        inner.name = unique_name(graph, port.name if port.name != port.source_name else f"{port.source_name}_layout")
+        inner.name = _inner_name(graph, f"{port.source_name}_layout", wanted)
         node.replace_input_with(0, value)
         graph.model.graph.insert_before(graph.model.graph[0], node)
         value.shape = ir.Shape([list(inner.shape or ())[a] for a in back])
@@ -63,7 +73,7 @@ def _input(graph: Graph, index: int, port: Port, perm: tuple[int, ...]) -> Tenso
     return _tensor(value, port, back)
 
 
-def _output(graph: Graph, index: int, port: Port, perm: tuple[int, ...]) -> Tensor:
+def _output(graph: Graph, index: int, port: Port, perm: tuple[int, ...], wanted: set[str]) -> Tensor:
     body, back = graph.model.graph, tuple(int(i) for i in np.argsort(perm))
     value = body.outputs[index]
     if back != tuple(range(len(back))):
@@ -73,7 +83,7 @@ def _output(graph: Graph, index: int, port: Port, perm: tuple[int, ...]) -> Tens
         node.outputs[0].shape = ir.Shape([list(value.shape or ())[a] for a in back])
         node.outputs[0].type = value.type
         if value.name == port.source_name:
-            value.name = unique_name(graph, f"{port.source_name}_layout")
+            value.name = _inner_name(graph, f"{port.source_name}_layout", wanted)
         value = node.outputs[0]
     value.name = port.source_name
     return _tensor(value, port, back)

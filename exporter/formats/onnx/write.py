@@ -49,8 +49,8 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
         named = ", ".join(f"{p.layer} ({p.op})" for p in problems)
         raise UnsupportedOpError(f"ONNX has no such operators: {named}", hint="cut the graph before them with --outputs")
     work = graph.clone()
-    inline_composites(work)
     names = {id(v): v.name or "" for v in _values(work)}
+    inline_composites(work)
     inputs, outputs = dress(work, options.layout)
     if options.precision == "fp16":
         halve(work)
@@ -82,7 +82,20 @@ def _save(graph: Graph, path: Path, opset: int) -> None:
     proto = _skeleton(graph)
     if opset != OPSET:
         weights = convert(proto, weights, opset)
+    _name_nodes(proto)
     write_model(proto, weights, path)
+
+
+def _name_nodes(proto: Any) -> None:
+    """Every node a name of its own, after its first output where it has none: readers refuse two of one name."""
+    taken: set[str] = set()
+    for node in proto.graph.node:
+        base = node.name or node.output[0]
+        name, count = base, 2
+        while name in taken:
+            name, count = f"{base}_{count}", count + 1
+        taken.add(name)
+        node.name = name
 
 
 def _skeleton(graph: Graph) -> Any:
