@@ -64,8 +64,9 @@ def read_param(path: Path) -> list[ParamLayer]:
         layers = [_layer(line.split()) for line in lines[2:] if line.strip()]
     except (IndexError, ValueError) as problem:
         raise EngineError(f"{path.name} is damaged: {problem}", hint="build it again") from problem
-    if len(layers) != count:
+    if len(layers) < count:
         raise EngineError(f"{path.name} announces {count} layers and has {len(layers)}", hint="it is cut short; build it again")
+    layers = layers[:count]  # ncnn reads no further either
     _check_blobs(path, layers)
     return layers
 

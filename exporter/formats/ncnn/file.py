@@ -27,21 +27,28 @@ def with_splits(layers: list[Layer], outputs: dict[str, list[str]]) -> list[Laye
         layers: In an order that runs.
         outputs: Blob to the names of the graph outputs that it is.
     """
+    taken = {blob for layer in layers for blob in layer.outputs}
     reads = Counter(blob for layer in layers for blob in layer.inputs)
     queue: dict[str, list[str]] = {}
-    renamed: dict[str, str] = {}
     done: list[Layer] = []
     for layer in layers:
-        layer.inputs = [queue[b].pop(0) if b in queue else renamed.get(b, b) for b in layer.inputs]
+        layer.inputs = [queue[b].pop(0) if b in queue else b for b in layer.inputs]
         done.append(layer)
         for i, blob in enumerate(layer.outputs):
             names = outputs.get(blob, [])
             if len(names) == 1 and not reads[blob] and layer.kind != "Input":
                 layer.outputs[i] = names[0]
             elif reads[blob] + len(names) > 1 or names:
-                queue[blob] = [f"{blob}_split{j}" for j in range(reads[blob])]
+                queue[blob] = [_free(f"{blob}_split{j}", taken) for j in range(reads[blob])]
                 done.append(Layer("Split", f"split_{blob}", [blob], [*queue[blob], *names]))
     return done
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
 
 
 def write_param(layers: list[Layer], path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import onnx_ir as ir
 
-from exporter.formats.ncnn import compare, convolution, elementwise, normalise, pooling, resize, shape
+from exporter.formats.ncnn import compare, convolution, elementwise, normalise, pooling, resize, shape, slicing
 from exporter.formats.ncnn.emitter import Emitter
 
 OPS: dict[str, Callable[[Emitter, ir.Node], None]] = {
@@ -39,9 +39,9 @@ OPS: dict[str, Callable[[Emitter, ir.Node], None]] = {
     "Cast": compare.emit_cast,
     "Resize": resize.emit_resize,
     "Concat": shape.emit_concat,
-    "Split": shape.emit_split,
-    "Slice": shape.emit_slice,
-    "Gather": shape.emit_gather,
+    "Split": slicing.emit_split,
+    "Slice": slicing.emit_slice,
+    "Gather": slicing.emit_gather,
     "Pad": shape.emit_pad,
     "Transpose": shape.emit_transpose,
     "Expand": shape.emit_expand,

@@ -133,6 +133,7 @@ OWN: dict[str, Case] = {
     "layer norm of the map": g("y = LayerNormalization <axis=1> (x, s, b)", s=f(6, 5, 7), b=f(6, 5, 7)),
     "layer norm of two axes": g("y = LayerNormalization <axis=2> (x, s, b)", s=f(5, 7), b=f(5, 7)),
     "instance norm": g("y = InstanceNormalization (x, s, b)", s=f(6), b=f(6)),
+    "group norm": g("y = GroupNormalization <num_groups=3> (x, s, b)", out="N,6,5,7", s=f(3), b=f(3)),
     "lrn": g("y = LRN <size=5, alpha=0.3, beta=0.6, bias=2.0> (x)"),
     # Reductions
     "reduce all": g("y = ReduceMean <keepdims=0> (x, a)", out="N", a=i(1, 2, 3)),
@@ -144,6 +145,13 @@ OWN: dict[str, Case] = {
     "slice with steps": g("y = Slice (x, s, e, a, t)", "N,6,8,9", s=i(1, 0), e=i(8, 9), a=i(2, 3), t=i(2, 3)),
     "slice channels with steps": g("y = Slice (x, s, e, a, t)", s=i(1), e=i(6), a=i(1), t=i(2)),
     "slice backwards": g("y = Slice (x, s, e, a, t)", s=i(-1), e=i(-(2**40)), a=i(3), t=i(-1)),
+    "slice in halves": g(
+        "a = Slice (x, s0, e0, ax) b = Slice (x, s1, e1, ax) c = Relu (x) d = Concat <axis=1> (b, a) y = Add (c, d)",
+        s0=i(0), e0=i(2), s1=i(2), e1=i(2**40), ax=i(1),
+    ),
+    "slice in parts that overlap": g(
+        "a = Slice (x, s0, e0, ax) b = Slice (x, s1, e1, ax) y = Concat <axis=1> (b, a)", s0=i(0), e0=i(4), s1=i(2), e1=i(6), ax=i(1)
+    ),
     "slice from the end": g("y = Slice (x, s, e, a)", s=i(-3, -4), e=i(-1, 2**40), a=i(1, 2)),
     "focus": g(
         "a = Slice (x, s0, e, ax, t) b = Slice (x, s1, e, ax, t) y = Concat <axis=1> (a, b)",
@@ -233,6 +241,11 @@ def test_a_squeeze_excite_block_has_no_reshape(tmp_path: Path) -> None:
     graph = graph_from_text(*OWN["squeeze excite"])
     expected = ["Input", "Split", "Pooling", "InnerProduct", "InnerProduct", "BinaryOp"]
     assert kinds(written(graph, tmp_path)[0]) == expected
+
+
+def test_slices_that_share_out_a_tensor_are_one_layer(tmp_path: Path) -> None:
+    expected = ["Input", "Split", "Slice", "ReLU", "Concat", "BinaryOp"]
+    assert kinds(written(graph_from_text(*OWN["slice in halves"]), tmp_path)[0]) == expected
 
 
 def test_swish_is_one_layer(tmp_path: Path) -> None:

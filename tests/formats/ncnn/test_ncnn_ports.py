@@ -28,6 +28,9 @@ GRAPHS = {
     "both operands the same": ("(float[N,3,4,4] x) => (float[N,3,4,4] y) { y = Mul (x, x) }", 1),
     "an input only reshaped": ("(float[N,3,4,4] x) => (float[N,48] y) { y = Flatten (x) }", 1),
     "one value as two shapes": ("(float[N,3,4,4] x) => (float[N,48] y, float[N,3,4,4] a) { a = Relu (x) y = Flatten (a) }", 2),
+    "a name like a split's": (
+        "(float[N,3] x) => (float[N,3] y) { a = Relu (x) a_split0 = Tanh (a) b = Add (a, a_split0) y = Mul (b, a_split0) }", 1
+    ),
     "names of ncnn's own": ("(float[N,3] out0) => (float[N,3] in0) { in1 = Relu (out0) in0 = Tanh (in1) }", 1),
 }  # fmt: skip
 
