@@ -41,7 +41,7 @@ class Emitter:
 
     def scalar(self, value: float) -> TfTensor:
         """A float32 constant of one element."""
-        return self.constant(np.array([value], np.float32))
+        return self.constant(np.array(value, np.float32))
 
     def emit(self, kind: str, inputs: Sequence[TfTensor], shape: Sequence[int], **options: Any) -> TfTensor:
         """Emit an op with one output of that shape, which no ONNX value names yet."""

@@ -1,5 +1,6 @@
 """Fusion while emitting: activations into the op before them, through a Concat into its branches."""
 
+import numpy as np
 import onnx_ir as ir
 
 from exporter.formats.tflite.emitter import Emitter
@@ -49,6 +50,31 @@ def can_take(e: Emitter, tensor: TfTensor, kind: str) -> bool:
     return op is not None and kind in FUSED and op.kind in FUSABLE and op.activation is None and e.sole(tensor)
 
 
+def absorb_affine(e: Emitter, tensor: TfTensor, scale: float, shift: float, kind: str) -> bool:
+    """Make the convolution or dense layer that gives the tensor give kind(scale * tensor + shift) instead, if nobody else reads it."""
+    op = tensor.producer
+    if op is None or op.kind not in {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"} or not can_take(e, tensor, kind):
+        return False
+    weights, bias = op.inputs[1].data, op.inputs[2].data
+    if weights is None or bias is None:
+        return False
+    factor, offset = np.float32(scale), np.float32(shift)
+    if scale != 1:
+        op.inputs[1] = e.constant(weights * factor, op.inputs[1].name, op.inputs[1].shape)
+    op.inputs[2] = e.constant(bias * factor + offset, op.inputs[2].name)
+    op.options["fusedActivationFunction"] = kind
+    release(e, tensor)
+    tensor.name += f"_{kind.lower()}"
+    return True
+
+
+def release(e: Emitter, tensor: TfTensor) -> None:
+    """The tensor's op was changed: the values it held are nowhere any more."""
+    for value in tensor.values:
+        del e.held[value]
+    tensor.values = []
+
+
 def never_negative(tensor: TfTensor, kind: str = "RELU") -> bool:
     """Would the activation (RELU or RELU6) change nothing?"""
     op = tensor.producer
@@ -76,9 +102,7 @@ def _push(e: Emitter, tensor: TfTensor, kind: str) -> None:
         if not never_negative(branch, kind):
             assert branch.producer is not None
             branch.producer.options["fusedActivationFunction"] = kind
-            for value in branch.values:
-                del e.held[value]
-            branch.values = []
+            release(e, branch)
             branch.name += "_activated"
 
 

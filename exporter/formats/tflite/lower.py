@@ -7,7 +7,7 @@ from exporter.formats.tflite.emitter import Emitter, Refused
 from exporter.formats.tflite.layout import NHWC, physical, plain, preferred
 from exporter.formats.tflite.ops import Axes, TfModel, TfTensor, name_tensors, prune
 from exporter.formats.tflite.table import EMIT
-from exporter.graph import DOMAIN, Graph, Port, shape_of
+from exporter.graph import BATCH, DOMAIN, Graph, Port, shape_of
 
 _NHWC_TO_NCHW = (0, 3, 1, 2)
 _SEQUENCE_OPS = {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization"}
@@ -15,14 +15,17 @@ _SEQUENCE_OPS = {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAvera
 
 def lower(graph: Graph) -> tuple[TfModel, list[Problem]]:
     """Lower every node; one that cannot be is named and its outputs stand in, so that all problems are found at once."""
-    e, problems = Emitter(), list[Problem]()
+    e, problems, lost = Emitter(), list[Problem](), set[ir.Value]()
     values = {str(v.name): v for v in graph.model.graph.inputs}
     inputs = [_input(e, port, values[port.name]) for port in graph.inputs]
     for node in graph.nodes:
+        if any(v in lost for v in node.inputs):
+            lost.update(node.outputs)
+            continue
         reason = _emit(e, node)
         if reason is not None:
             problems.append(Problem(str(node.name or node.outputs[0].name), node.op_type, reason))
-            _stand_in(e, node)
+            lost.update(v for v in node.outputs if not _stand_in(e, v))
     outputs = [] if problems else _outputs(e, graph, inputs)
     model = TfModel(inputs, outputs, e.ops, e.held, frozenset(e.flat))
     if not problems:
@@ -36,6 +39,9 @@ def _emit(e: Emitter, node: ir.Node) -> str | None:
     emit = EMIT.get(node.op_type) if node.domain in {"", "ai.onnx", DOMAIN} else None
     if emit is None:
         return "TFLite's writer does not know this op"
+    unknown = [v for v in (*node.inputs, *node.outputs) if v is not None and (v.uses() or v.is_graph_output()) and not _shape_known(v)]
+    if unknown:
+        return f"{unknown[0].name} has the shape {unknown[0].shape}: known sizes are needed, and the batch first"
     try:
         emit(e, node)
     except Refused as problem:
@@ -43,11 +49,16 @@ def _emit(e: Emitter, node: ir.Node) -> str | None:
     return None
 
 
-def _stand_in(e: Emitter, node: ir.Node) -> None:
-    for value in node.outputs:
-        if value not in e.held and value.shape is not None:
-            axes = preferred(len(value.shape))
-            e.bind(value, TfTensor(str(value.name), physical(shape_of(value), axes)), axes)
+def _shape_known(value: ir.Value) -> bool:
+    return value.shape is not None and all(isinstance(d, int) or (i == 0 and str(d) == BATCH) for i, d in enumerate(value.shape))
+
+
+def _stand_in(e: Emitter, value: ir.Value) -> bool:
+    """A tensor in the place of one that could not be made, so that what reads it is looked at too; False where its shape is unknown."""
+    if value not in e.held and _shape_known(value):
+        axes = preferred(len(shape_of(value)))
+        e.bind(value, TfTensor(str(value.name), physical(shape_of(value), axes)), axes)
+    return value in e.held
 
 
 def _input(e: Emitter, port: Port, value: ir.Value) -> TfTensor:

@@ -5,7 +5,7 @@ import math
 import onnx_ir as ir
 
 from exporter.formats.tflite.emitter import Emitter, Refused
-from exporter.formats.tflite.fuse import emit_activation, unary_axes
+from exporter.formats.tflite.fuse import absorb_affine, emit_activation, unary_axes
 from exporter.formats.tflite.layout import plain
 from exporter.formats.tflite.ops import TfTensor
 from exporter.graph import attr, const_input
@@ -115,11 +115,15 @@ def emit_gelu(e: Emitter, node: ir.Node) -> None:
 
 
 def emit_hard_sigmoid(e: Emitter, node: ir.Node) -> None:
-    """relu6(6 alpha x + 6 beta) / 6: the form whose clip is fused."""
+    """relu6(6 alpha x + 6 beta) / 6: the form whose clip is fused, into the layer before where that is possible."""
     tensor, axes = unary_axes(e, node)
-    alpha, beta = float(attr(node, "alpha", 0.2)), float(attr(node, "beta", 0.5))
-    out = tensor if abs(6 * alpha - 1) < 1e-6 else e.emit("MUL", [tensor, e.scalar(6 * alpha)], tensor.shape)
-    out = e.emit("ADD", [out, e.scalar(6 * beta)], tensor.shape, fusedActivationFunction="RELU6")
+    alpha, beta = 6 * float(attr(node, "alpha", 0.2)), 6 * float(attr(node, "beta", 0.5))
+    alpha = 1.0 if abs(alpha - 1) < 1e-6 else alpha
+    if absorb_affine(e, tensor, alpha, beta, "RELU6"):
+        out = tensor
+    else:
+        out = tensor if alpha == 1 else e.emit("MUL", [tensor, e.scalar(alpha)], tensor.shape)
+        out = e.emit("ADD", [out, e.scalar(beta)], tensor.shape, fusedActivationFunction="RELU6")
     e.bind(node.outputs[0], e.emit("MUL", [out, e.scalar(1 / 6)], tensor.shape), axes)
 
 

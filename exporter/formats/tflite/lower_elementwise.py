@@ -29,6 +29,7 @@ def emit_binary(e: Emitter, node: ir.Node) -> None:
         return
     if kind == "ADD" and _dense_bias(e, y, operands, axes, shape):
         return
+    operands = [_as_scalar(e, t) if any(o.shape == shape for o in operands if o is not t) else t for t in operands]
     out = operands[0]
     for other in operands[1:]:
         out = e.emit(kind, [out, other], shape)
@@ -66,6 +67,13 @@ def broadcast_constant(data: Array, rank: int, axes: Axes) -> Array:
     return moved.reshape(1) if moved.ndim == 0 else moved
 
 
+def _as_scalar(e: Emitter, t: TfTensor) -> TfTensor:
+    """A constant of equal elements as one number: XNNPACK is slow where it repeats a short last axis."""
+    if t.data is None or t.data.size == 0 or not (t.data == t.data.flat[0]).all():
+        return t
+    return e.constant(t.data.reshape(-1)[:1].reshape(()), t.name)
+
+
 def _scale_and_shift(e: Emitter, y: ir.Value, operands: list[TfTensor], axes: Axes, shape: tuple[int, ...]) -> bool:
     """x * a + b with a and b one a channel: one depthwise 1x1 convolution (one pass over memory, and better for int8)."""
     x, shift = operands[0], operands[1].data
@@ -73,10 +81,11 @@ def _scale_and_shift(e: Emitter, y: ir.Value, operands: list[TfTensor], axes: Ax
     if shift is None or op is None or op.kind != "MUL" or op.activation or not e.sole(x) or x.shape != shape or len(shape) != 4:
         return False
     scale, channels = op.inputs[1].data, shape[-1]
-    per_channel = all(c is not None and c.size == c.shape[-1] == channels for c in (scale, shift))
-    if scale is None or not per_channel or tuple(a for a in axes if a >= 0) not in {NHWC, (0, 2, 1)}:
+    if scale is None or max(scale.size, shift.size) == 1 or tuple(a for a in axes if a >= 0) not in {NHWC, (0, 2, 1)}:
         return False
-    depthwise_affine(e, op.inputs[0], scale.ravel(), shift.ravel(), y=y, axes=axes)
+    if any(c.size != 1 and c.shape[-1:] != (c.size,) for c in (scale, shift)):
+        return False
+    depthwise_affine(e, op.inputs[0], *(np.broadcast_to(c.reshape(-1), channels) for c in (scale, shift)), y=y, axes=axes)
     return True
 
 

@@ -5,6 +5,7 @@ import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.formats.tflite.emitter import Emitter, Refused
+from exporter.formats.tflite.fuse import release
 from exporter.formats.tflite.layout import NHWC, physical, spatial
 from exporter.formats.tflite.lower_axis import take
 from exporter.formats.tflite.ops import TfTensor
@@ -138,9 +139,7 @@ def _permute_outputs(e: Emitter, tensor: TfTensor, order: Array) -> bool:
     if weights.data is None or bias.data is None or weights.shape[-1] != op.inputs[0].shape[-1]:
         return False
     op.inputs[1:] = [e.constant(weights.data[order], weights.name), e.constant(bias.data[order], bias.name)]
-    for value in tensor.values:
-        del e.held[value]
-    tensor.values = []
+    release(e, tensor)
     tensor.name += "_reordered"
     return True
 

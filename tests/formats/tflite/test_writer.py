@@ -54,6 +54,8 @@ def _with_channels_last_ports(graph: Graph) -> Graph:
         ("torch shuffle", {"RESHAPE": 2, "TRANSPOSE": 1}),
         ("conv, depth to space crd", {"CONV_2D": 1, "DEPTH_TO_SPACE": 1}),
         ("HardSigmoid sixth", {"ADD": 1, "MUL": 1}),
+        ("conv, hard sigmoid", {"CONV_2D": 1, "MUL": 1}),
+        ("dense, hard sigmoid", {"FULLY_CONNECTED": 1, "MUL": 1}),
         ("conv1d net", {"RESHAPE": 1, "CONV_2D": 2, "MAX_POOL_2D": 1, "MEAN": 1, "FULLY_CONNECTED": 1}),
         ("transposed conv k4 s2 p1", {"TRANSPOSE_CONV": 1}),
         ("transposed conv k3 s2 keras same", {"TRANSPOSE_CONV": 1}),
@@ -126,6 +128,15 @@ def test_fp16_keeps_weights_beyond_its_range(tmp_path: Path) -> None:
 def test_unknown_precision_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="fp61"):
         tflite.write(graph_from_text(*CASES["Relu"]), tmp_path, WriteOptions(precision="fp61"))
+
+
+def test_unknown_shapes_are_named_once(tmp_path: Path) -> None:
+    graph = graph_from_text(
+        "g (float[N,6] x) => (float[N,k] y) { a = Reshape (x, z) b = Relu (a) y = Sigmoid (b) }", {"z": np.array([0, 6])}
+    )
+    for node in graph.nodes:
+        node.outputs[0].shape = None
+    assert [(p.layer, p.op) for p in tflite.check(graph)] == [("a", "Reshape")]
 
 
 _UNSUPPORTED = (

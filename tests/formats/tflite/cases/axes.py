@@ -59,6 +59,9 @@ AXES = {
     "sum w": one("y = ReduceSum <keepdims=0> (x, a)", out="N,a,b", a=i(3)),
     "max c": one("y = ReduceMax <keepdims=0> (x, a)", out="N,a,b", a=i(1)),
     "min h": one("y = ReduceMin (x, a)", a=i(2)),
+    "product": one("y = ReduceProd (x, a)", a=i(1)),
+    "l1": one("y = ReduceL1 <keepdims=0> (x, a)", out="N,a,b", a=i(2)),
+    "sum of squares": one("y = ReduceSumSquare (x, a)", a=i(1, 2, 3)),
     "l2": one("n = ReduceL2 (x, a) y = Div (x, n)", a=i(1)),
     "global max": one("y = GlobalMaxPool (x)"),
     "rank 2 and rank 4": one("a = Reshape (x, z) y = Add (a, x)", "N,6,1,1", z=i(0, 6, 1, 1)),
@@ -78,6 +81,15 @@ FUSED = {
     "pool after relu": one("a = Conv (x, w) b = Relu (a) y = MaxPool <kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]> (b)", "N,6,8,8",
                            w=f(6, 6, 1, 1)),
     "sigmoid softmax concat": one("a = Sigmoid (x) b = Softmax <axis=1> (x) c = Tanh (x) y = Concat <axis=1> (a, b, c, x)"),
+    "conv, hard sigmoid": one(
+        "a = Conv (x, w, b) y = HardSigmoid <alpha=0.16666667> (a)", w=f(6, 6, 1, 1), b=f(6)
+    ),
+    "dense, hard sigmoid": one("a = Gemm <transB=1> (x, w) y = HardSigmoid (a)", "N,12", "N,k", w=f(7, 12)),
+    "group norm": one(
+        "a = Reshape (x, z) b = InstanceNormalization (a, o, n) c = Reshape (b, t) d = Mul (c, v) y = Add (d, v)",
+        z=i(0, 3, 40), o=np.ones(3, np.float32), n=np.zeros(3, np.float32), t=i(0, 6, 4, 5), v=f(6, 1, 1),
+    ),
+    "same constant everywhere": one("a = Add (x, c) y = Mul (a, d)", c=np.full((6, 1, 1), 0.3, np.float32), d=f(6, 1, 1)),
     "swish": one("a = Sigmoid (x) y = Mul (a, x)"),
     "gemm chain": one("a = Gemm <transB=1> (x, w, b) r = Relu (a) y = Gemm <transB=1> (r, v)", "N,12", "N,k",
                       w=f(7, 12), b=f(7), v=f(3, 7)),

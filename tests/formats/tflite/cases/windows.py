@@ -16,6 +16,8 @@ def _windows() -> dict[str, Case]:
         found[f"grouped {name}"] = one(f"y = Conv <{conv}, group=3> (x, w, b)", shape, w=f(9, 2, k, k), b=f(9))
         if d == 1:
             for pool in ("MaxPool", "AveragePool"):
+                if k >= stride and pads == "1,1,1,1":
+                    found[f"{pool} ceil_mode {name}"] = one(f"y = {pool} <{walk}, ceil_mode=1> (x)", f"N,6,{size - 1},{size}")
                 found[f"{pool} {name}"] = one(f"y = {pool} <{walk}> (x)", shape)
             found[f"AveragePool including pads {name}"] = one(f"y = AveragePool <{walk}, count_include_pad=1> (x)", shape)
             if k >= stride and pads != "0,1,2,0":
