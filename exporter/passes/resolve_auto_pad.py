@@ -28,7 +28,6 @@ class ResolveAutoPad(NodePass):
         x = node.inputs[0]
         if rank_of(x) < 3 or x is None or any(not isinstance(d, int) for d in list(x.shape or ())[2:]):
             return 0
-        before = {a.name: a.value for a in node.attributes.values()}
         size = tuple(int(str(d)) for d in list(x.shape or ())[2:])
         kernel = _kernel(node, len(size))
         if kernel is None:
@@ -41,15 +40,9 @@ class ResolveAutoPad(NodePass):
             settings = {"pads": _pads(node, size, strides, reach)}
             settings["ceil_mode"] = (attr(node, "ceil_mode", 0) and _ceil_matters(size, strides, reach, settings["pads"])) or None
         spread = None if node.op_type == "AveragePool" and set(dilations) == {1} else dilations  # new in opset 19
-        set_attrs(node, kernel_shape=kernel, strides=strides, dilations=spread, auto_pad=None, **settings)
         if node.op_type in ("Conv", "ConvTranspose"):
-            set_attrs(node, group=attr(node, "group", 1))
-        after = {a.name: a.value for a in node.attributes.values()}
-        return int({k: _plain(v) for k, v in before.items()} != {k: _plain(v) for k, v in after.items()})
-
-
-def _plain(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list | tuple) else value
+            settings["group"] = attr(node, "group", 1)
+        return int(set_attrs(node, kernel_shape=kernel, strides=strides, dilations=spread, auto_pad=None, **settings))
 
 
 def _kernel(node: ir.Node, rank: int) -> tuple[int, ...] | None:

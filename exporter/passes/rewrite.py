@@ -10,7 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
-from exporter.graph import Graph, add_constant, unique_name
+from exporter.graph import Graph, add_constant, attr, unique_name
 from exporter.graph.context import Context
 
 _CHUNK = 1 << 20
@@ -63,12 +63,18 @@ def become(node: ir.Node, op: str, inputs: Sequence[ir.Value | None], *, domain:
     return 1
 
 
-def set_attrs(node: ir.Node, **attrs: Any) -> None:
-    """Set attributes; None removes one."""
+def set_attrs(node: ir.Node, **attrs: Any) -> bool:
+    """Set attributes; None removes one. Returns whether anything is different now."""
+    changed = False
     for name, value in attrs.items():
+        wanted = tuple(value) if isinstance(value, list | tuple) else value
+        if attr(node, name) == wanted:
+            continue
+        changed = True
         node.attributes.pop(name, None)
         if value is not None:
             node.attributes[name] = ir.convenience.convert_attribute(name, value)
+    return changed
 
 
 def bypass(node: ir.Node, value: ir.Value) -> int:
