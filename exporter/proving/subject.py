@@ -17,11 +17,14 @@ from exporter.errors import DataError, UsageError
 from exporter.formats import Tensor
 from exporter.runtimes.ncnn_param import read_param
 from exporter.runtimes.run import open_engine
+from exporter.runtimes.settings import runtime_options
 
 BARE = {".tflite": "litert", ".onnx": "onnxruntime", ".param": "ncnn"}
 """Suffix of a bare file to the engine that runs it."""
 
 CHANNELS = (1, 3, 4)
+HALF_TAG = (0x01306B47).to_bytes(4, "little")
+"""What ncnn's weights in half precision begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ def bare(path: Path, threads: int, shapes: Mapping[str | None, tuple[int, ...]])
         raise UsageError(f"{path.name} is no .tflite, .onnx or .param file", hint="give a bundle, or one of those")
     runtime = BARE[path.suffix]
     batch = runtime != "ncnn"
-    options = _shape_options(path, shapes, batch)
+    options = {**runtime_options(runtime, _stored_precision(path)), **_shape_options(path, shapes, batch)}
     with open_engine(runtime, path, threads=threads, options=options) as engine:
         facts = engine.facts
     inputs = tuple(_bare_end(t, shapes, batch) for t in facts["inputs"])
@@ -146,6 +149,15 @@ def bare(path: Path, threads: int, shapes: Mapping[str | None, tuple[int, ...]])
         raise UsageError(f"{path.name} does not tell the shape of {', '.join(silent)}", hint=f"--input-shape {silent[0]}=1,3,224,224")
     outputs = tuple(_bare_end(t, {}, batch) for t in facts["outputs"])
     return Subject(path.name, path, runtime, threads, options, inputs, outputs)
+
+
+def _stored_precision(path: Path) -> str:
+    """ "fp16" for an ncnn file whose first weights are stored in half precision, else "fp32": what runs is what is stored."""
+    weights = path.with_suffix(".bin")
+    if path.suffix != ".param" or not weights.is_file():
+        return "fp32"
+    with weights.open("rb") as stream:
+        return "fp16" if stream.read(4) == HALF_TAG else "fp32"
 
 
 def _shape_options(path: Path, shapes: Mapping[str | None, tuple[int, ...]], batch: bool) -> dict[str, Any]:
