@@ -16,7 +16,8 @@ OTHERS = [name for name, case in CASES.items() if case.data is None]
 COUNT = 100
 
 QUICK = (
-    "keras/mnist_cnn_moonflower/mnist_model.h5", "keras/mnist_mlp_sann/mnist_model.keras", "keras/teachable_machine_flowers5/flower_model.h5",
+    "keras/mnist_cnn_moonflower/mnist_model.h5", "keras/mnist_mlp_sann/mnist_model.keras",
+    "keras/teachable_machine_flowers5/flower_model.h5",
     "tf_savedmodel/mlperf_kws_dscnn/kws_ref_model", "onnx/cifar10_resnet20_56/resnet20.onnx", "onnx/fastestdet_coco/FastestDet.onnx",
     "keras/gender_mini_xception/gender_mini_XCEPTION.21-0.95.hdf5", "onnx/ultraface_320/version-slim-320.onnx",
 )  # fmt: skip

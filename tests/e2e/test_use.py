@@ -89,12 +89,11 @@ def test_bare_files(place, file, tmp_path):
 
 
 def test_eval_counts_alike_everywhere(place):
-    results = mexport("eval", place / "out", "--data", place / "data", "--json", "-q").facts["results"]
-    own = mexport("eval", place / "small.onnx", "--data", place / "data", "--mean", "127.5", "--std", "127.5", "--json", "-q").facts[
-        "results"
-    ]
-    bare = mexport("eval", place / "out/small--tflite-arm64/model.tflite", "--data", place / "data", "--mean", "127.5", "--std", "127.5",
-                   "--json", "-q").facts["results"]  # fmt: skip
+    flags = ("--data", place / "data", "--json", "-q")
+    said = (*flags, "--mean", "127.5", "--std", "127.5")
+    results = mexport("eval", place / "out", *flags).facts["results"]
+    own = mexport("eval", place / "small.onnx", *said).facts["results"]
+    bare = mexport("eval", place / "out/small--tflite-arm64/model.tflite", *said).facts["results"]
     assert {(r["right"], r["n"], r["top1"]) for r in [*results, *own, *bare]} == {(own[0]["right"], 15, own[0]["right"] / 15)}
     assert results[0]["top5"] is None  # five classes
 
