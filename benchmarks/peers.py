@@ -54,6 +54,7 @@ def _tflite(name: str, path: Path) -> None:
 
 def _to_onnx(name: str, path: Path, *, nchw: bool) -> None:
     """By tf2onnx; its way for large models where the other one takes more than 20 GB."""
+    import numpy as np
     import onnx
     import tensorflow as tf
     import tf2onnx
@@ -66,6 +67,7 @@ def _to_onnx(name: str, path: Path, *, nchw: bool) -> None:
     if model.count_params() < LARGE:
         tf2onnx.convert.from_function(function, spec, opset=17, output_path=str(path), **as_nchw)
         return
+    np.product = np.prod  # type: ignore[attr-defined]  # gone in numpy 2; tf2onnx 1.17 still calls it for large models
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         packed = Path(folder, "model.zip")
         tf2onnx.convert.from_function(function, spec, opset=17, output_path=str(packed), large_model=True, **as_nchw)
