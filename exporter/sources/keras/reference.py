@@ -9,8 +9,11 @@ from exporter.array import Array
 from exporter.errors import SourceError
 from exporter.sources.keras.signature import Signature
 
-BATCH = 16
-"""Samples computed at once where the model does not fix the number."""
+BATCH = 256
+"""Most samples computed at once where the model does not fix the number."""
+
+BATCH_ELEMENTS = 2_400_000
+"""And most numbers among them: 16 pictures of 224x224x3."""
 
 Run = Callable[[list[Array]], Any]
 
@@ -19,14 +22,16 @@ def reference(signature: Signature, arrays: Mapping[str, Array]) -> dict[str, Ar
     """Outputs by name, float32, for any number of samples by input name.
 
     Raises:
-        SourceError: If an input is missing.
+        SourceError: If an input is missing or there is no sample.
     """
     missing = [n for n in signature.inputs if n not in arrays]
     if missing:
         raise SourceError(f"no array for input {', '.join(missing)}", hint=f"the inputs are {', '.join(signature.inputs)}")
+    if not len(next(iter(arrays.values()))):
+        raise SourceError("no samples to compute the reference on", hint="give at least one")
     columns = [np.asarray(arrays[n]).astype(d) for n, d in zip(signature.inputs, signature.input_dtypes, strict=True)]
     fixed = next((int(t.shape[0]) for t in signature.model.inputs if t.shape[0] is not None), None)
-    step = fixed or BATCH
+    step = fixed or min(BATCH, max(1, BATCH_ELEMENTS // sum(c[0].size for c in columns)))
     starts = range(0, len(columns[0]), step)
     run = _runner(signature, [c[:1].repeat(fixed or 1, axis=0) for c in columns])
     parts = [_batch(run, [c[i : i + step] for c in columns], fixed) for i in starts]
