@@ -7,6 +7,9 @@ from pathlib import Path
 from benchmarks.results import FOLDER, Row, Rows
 
 PAGE = Path(__file__).parent.parent / "docs/benchmarks.md"
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- accuracy -->", "<!-- /accuracy -->"
+"""The README's table stands between them."""
 
 INTRO = """# Benchmarks
 
@@ -75,6 +78,19 @@ def _golden_line(key: str, row: Row) -> list[str]:
     return [key, rel, str(row["right"]), str(row["own_framework_right"]), str(row["n"]), f"{100 * row['right'] / row['n']:.2f}"]
 
 
+def accuracy(rows: Rows) -> str:
+    """Right answers of the three formats side by side, for the README."""
+    models = list(dict.fromkeys(key.rsplit(" ", 1)[0] for key in rows))
+    lines = []
+    for model in models:
+        row = {f: rows.get(f"{model} {f}", {}) for f in ("onnx", "tflite", "ncnn")}
+        first = next((r for r in row.values() if "right" in r), None)
+        if first is not None:
+            right = [str(r.get("right", "–")) for r in row.values()]
+            lines.append([f"`{model.split('/', 1)[1]}`", str(first["n"]), str(first["own_framework_right"]), *right])
+    return table(["model", "pictures", "own framework", "onnx", "tflite", "ncnn"], lines)
+
+
 def export_time(rows: Rows) -> str:
     """Seconds and memory."""
     lines = [_export_line(key, row) for key, row in rows.items()]
@@ -112,18 +128,19 @@ SECTIONS: dict[str, Callable[[Rows], str]] = {"exactness": exactness, "golden": 
 
 
 def main() -> None:
-    """Write the page from whatever results there are."""
-    parts, machine = [INTRO], None
-    for name, section in SECTIONS.items():
-        path = FOLDER / f"{name}.json"
-        if path.exists():
-            stored = json.loads(path.read_text())
-            machine = stored["machine"]
-            parts.append(section(stored["rows"]))
-    if machine is not None:
-        tools = ", ".join(f"{name} {version}" for name, version in machine["tools"].items())
-        parts.insert(1, f"Host: {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}; {tools}.\n")
-    PAGE.write_text("\n".join(parts))
+    """Write the page, and the README's accuracy table, from whatever results there are."""
+    stored = {name: json.loads((FOLDER / f"{name}.json").read_text()) for name in SECTIONS if (FOLDER / f"{name}.json").exists()}
+    machines = [results["machine"] for results in stored.values()]
+    PAGE.write_text("\n".join([INTRO, *map(host, machines[-1:]), *(SECTIONS[name](results["rows"]) for name, results in stored.items())]))
+    if "golden" in stored:
+        head, _, rest = README.read_text().partition(BEGIN)
+        README.write_text(f"{head}{BEGIN}\n\n{accuracy(stored['golden']['rows'])}\n{END}{rest.partition(END)[2]}")
+
+
+def host(machine: Row) -> str:
+    """What the numbers were taken on, in a sentence."""
+    tools = ", ".join(f"{name} {version}" for name, version in machine["tools"].items())
+    return f"Host: {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}; {tools}.\n"
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     monkeypatch.setattr(tables, "FOLDER", tmp_path)
     monkeypatch.setattr(tables, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(tables, "README", tmp_path / "README.md")
     return tmp_path
 
 
@@ -40,3 +41,17 @@ def test_the_page_tells_failures_and_peers_that_are_wrong(folder: Path) -> None:
     assert "| net onnx tf2onnx | 1.00 | 2.00 | 0.50 | 0.40–0.60 | 3 / 5 | yes |" in page
     assert "| net ncnn pnnx |  | wrong outputs: rel 1.0e+00 |" in page
     assert "1 of 1 comparisons are not slower." in page
+
+
+def test_the_readmes_table_is_replaced_and_the_rest_stays(folder: Path) -> None:
+    (folder / "README.md").write_text(f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n")
+    rows = Results("golden")
+    for file_format in ("onnx", "tflite"):
+        rows.fill(f"keras/net/a.h5 {file_format}", lambda: {"fidelity_rel": 1e-6, "n": 10, "right": 9, "own_framework_right": 9})
+    rows.fill("keras/net/a.h5 ncnn", lambda: {"error": "cannot"})
+    tables.main()
+    text = (folder / "README.md").read_text()
+    assert "| `net/a.h5` | 10 | 9 | 9 | 9 | – |" in text
+    assert "old" not in text
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
