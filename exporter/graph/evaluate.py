@@ -12,6 +12,9 @@ from exporter.graph.model import Graph
 LENT_BYTES = 4096
 """Weights of so many bytes are lent to onnxruntime, not copied into a proto."""
 
+_WRONG = ["Pad_Fusion"]
+"""Optimisations of onnxruntime that are wrong: this one pads a MaxPool with minus infinity where the model pads with zeros."""
+
 
 def evaluate(graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | None = None) -> dict[str, Array]:
     """Outputs, or any inner values, of a Graph.
@@ -37,7 +40,7 @@ def evaluate(graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | 
     lent = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in weights.items()}
     try:
         options.add_external_initializers(list(lent), list(lent.values()))
-        session = ort.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(proto, options, providers=["CPUExecutionProvider"], disabled_optimizers=_WRONG)
         feeds = {k: np.ascontiguousarray(v, np.float32) for k, v in inputs.items()}
         return dict(zip(wanted, session.run(wanted, feeds), strict=True))
     except Exception as problem:

@@ -8,6 +8,7 @@ import onnx_ir as ir
 from exporter.array import Array
 from exporter.errors import UnsupportedOpError, unknown_name
 from exporter.formats.artifact import Artifact, Problem, Tensor, WriteOptions
+from exporter.formats.onnx.faults import go_around
 from exporter.formats.onnx.half import halve
 from exporter.formats.onnx.layout import dress
 from exporter.formats.onnx.opset import convert
@@ -54,6 +55,7 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
     inputs, outputs = dress(work, options.layout)
     if options.precision == "fp16":
         halve(work)
+    go_around(work)
     taps = {names[id(v)]: _tap(v, names[id(v)]) for v in _values(work) if id(v) in names and _tappable(v)}
     path = folder / "model.onnx"
     _save(work, path, options.opset or OPSET)

@@ -1,5 +1,7 @@
 """ONNX files: names, layout, precision, opset, bytes."""
 
+# ruff: noqa: E501 - graphs as text
+
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +93,17 @@ def test_half_precision(tmp_path: Path):
     assert {v.type.tensor_type.elem_type for v in (*model.graph.input, *model.graph.output)} == {onnx.TensorProto.FLOAT}
     # 1e-2: float16 has 11 bits, and errors add up over the layers
     assert error(net(), artifact) < 1e-2
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_zeros_before_a_max_pool_stay_zeros(tmp_path: Path, precision: str):
+    text = "g (float[N,1,4,4] x) => (float[N,1,3,3] y) { n = Abs (x) m = Neg (n) p = Pad (m, pads) y = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (p) }"
+    graph = graph_from_text(text, {"pads": np.array([0, 0, 2, 2, 0, 0, 0, 0])})
+    artifact = load_writer("onnx").write(graph, tmp_path, WriteOptions(precision=precision))
+    _, got = Session(str(artifact.path)).run({"x": random_inputs(graph)["x"]})
+    # 1e-7: the pads are the least number above 0 that the precision has
+    assert np.abs(got["y"][0, 0, 0]).max() < 1e-7
+    assert (got["y"][0, 0, 1:, 1:] < 0).all()
 
 
 def test_same_bytes_and_the_graph_left_alone(tmp_path: Path):
