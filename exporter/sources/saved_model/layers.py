@@ -37,7 +37,7 @@ def through_layers(stored: Stored, folder: Path, serving: Serving, shapes: Mappi
     model = _revive(keras, folder, name)
     compute_in_float32(model)
     graph = lower_model(model, name=name, input_shapes=shapes)
-    return _renamed(graph, list(serving.inputs), list(serving.function.structured_outputs), serving.outputs)
+    return _renamed(graph, list(serving.inputs), serving.known, serving.outputs)
 
 
 def _revive(keras: Any, folder: Path, name: str) -> Any:

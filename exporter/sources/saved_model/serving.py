@@ -1,5 +1,6 @@
 """The serving signature of a SavedModel: its names, its shapes, its outputs. It is the reference."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +23,14 @@ class Serving:
         loaded: What tf.saved_model.load gave; keeps the weights alive.
         function: The signature's concrete function.
         inputs: TensorSpec by input name.
+        known: Names of all its outputs.
         outputs: Names of the outputs wanted.
     """
 
     loaded: Any
     function: Any
     inputs: Mapping[str, Any]
+    known: tuple[str, ...]
     outputs: tuple[str, ...]
 
     @property
@@ -66,6 +69,11 @@ def _plain(y: Array) -> Array:
     return y.astype(np.float32) if y.dtype.kind == "f" else y
 
 
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sorts output_2 before output_10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
 def open_serving(folder: str, outputs: Sequence[str], name: str) -> Serving:
     """Load a SavedModel and choose its signature: `serving_default`, or the only one.
 
@@ -93,8 +101,8 @@ def open_serving(folder: str, outputs: Sequence[str], name: str) -> Serving:
             hint=f"save it again with one: `tf.saved_model.save(m, folder, signatures={{'{DEFAULT}': m.call.get_concrete_function(...)}})`",
         )
     specs = dict(function.structured_input_signature[1])
-    known = list(function.structured_outputs)
+    known = sorted(function.structured_outputs, key=_natural)  # the file keeps them in no order
     for output in outputs:
         if output not in known:
             raise unknown_name("output of the serving signature", output, known)
-    return Serving(loaded, function, specs, tuple(outputs) or tuple(known))
+    return Serving(loaded, function, specs, tuple(known), tuple(outputs) or tuple(known))

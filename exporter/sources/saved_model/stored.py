@@ -45,10 +45,10 @@ class Stored:
 
         beside = self.path / "keras_metadata.pb"
         if beside.is_file():
-            texts = [n.metadata for n in saved_metadata_pb2.SavedMetadata.FromString(beside.read_bytes()).nodes]
+            objects = list(saved_metadata_pb2.SavedMetadata.FromString(beside.read_bytes()).nodes)
         else:
             objects = [n.user_object for n in self.graph.object_graph_def.nodes if n.HasField("user_object")]
-            texts = [o.metadata for o in objects if o.identifier.startswith("_tf_keras_")]
+        texts = [o.metadata for o in objects if o.identifier.startswith("_tf_keras_") and o.identifier != "_tf_keras_metric"]
         return [json.loads(t) for t in texts if t]
 
 

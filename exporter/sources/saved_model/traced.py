@@ -29,7 +29,11 @@ def through_signature(serving: Serving, shapes: Mapping[str | None, Sequence[int
     dims = {n: _dims(n, s, shapes, len(serving.inputs)) for n, s in serving.inputs.items()}
     proto = _convert(serving, dims, name)
     pictures = [n for n, d in dims.items() if len(d) == 4]
-    graph = from_proto(proto, {}, Path(), LoadOptions(), name)
+    try:
+        graph = from_proto(proto, {}, Path(), LoadOptions(), name)
+    except SourceError as problem:
+        way = f"to cut it, turn it into ONNX first: `python -m tf2onnx.convert --saved-model {name} --opset {OPSET} --output {name}.onnx`"
+        raise SourceError(problem.message, hint=way) from problem
     by_name = {p.source_name: p for p in graph.inputs}
     graph.inputs = tuple(replace(by_name[n], perm=CHANNELS_FIRST[4]) if n in pictures else by_name[n] for n in dims)
     order = {v.name: v for v in graph.model.graph.inputs}
