@@ -83,6 +83,8 @@ def _layer(words: list[str]) -> ParamLayer:
 def _param(word: str) -> tuple[int, float | list[float]]:
     key, value = word.split("=", 1)
     number = int(key)
+    if value.startswith('"'):
+        return number, []  # an expression, as newer converters write shapes
     if number <= -23300:
         return -23300 - number, [float(v) for v in value.split(",")[1:] if v]
     if "," in value:

@@ -7,6 +7,7 @@ import pytest
 
 from exporter.errors import EngineError, UsageError
 from exporter.runtimes.ncnn import Session
+from exporter.runtimes.ncnn_param import read_param
 from exporter.runtimes.run import open_engine
 from tests.formats.ncnn.running import written
 from tests.formats.ncnn.test_ncnn_files import net
@@ -126,3 +127,9 @@ def test_a_file_from_elsewhere(kit: Path) -> None:
     assert abs(float(got.sum()) - 1) < 1e-3  # a softmax; half-precision weights
     with pytest.raises(EngineError, match=r"\[3, 227, 227\]"):
         session.run({"data": np.zeros((3, 10, 10), np.float32)})
+
+
+def test_a_shape_given_as_an_expression_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "model.param"
+    path.write_text('7767517\n2 2\nInput in0 0 1 in0\nReshape r 1 1 in0 out0 12=0 13=0 6="1,1,//(1280,0n),0n"\n')
+    assert read_param(path)[1].params[6] == []
