@@ -81,3 +81,10 @@ def test_every_pass_has_a_name_a_phase_and_its_own_words():
         assert kind.phase in Phase
         assert kind.__module__ == f"exporter.passes.{name}"
         assert kind.__doc__
+
+
+def test_operators_that_nobody_knows_stay():
+    graph = graph_from_text("g (float[N,4] x) => (float[N,4] y) { a = Identity (x) b = mexport.Odd (a) c = Dropout (b) y = Relu (c) }")
+    clean(graph)
+    assert ops(graph) == {"Odd": 1, "Relu": 1}
+    assert clean(graph) == {}
