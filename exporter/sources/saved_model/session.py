@@ -1,7 +1,8 @@
 """One SavedModel in a process of its own: gives its Graph, and answers as the reference."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,21 +42,36 @@ class Session:
             raise UsageError("a SavedModel cannot be cut at inner inputs", hint="turn it into ONNX first, or save the part you want")
         self.name = self.options.name or Path(path).name
         self.stored = read(Path(path), trust=self.options.trust)
-        self._scratch = tempfile.TemporaryDirectory(prefix="mexport-saved-model-")
-        self.folder = repaired(self.stored, Path(self._scratch.name)) if needs_repair(self.stored) else self.stored.path
-        self.serving = self._open(self.stored.path)
+        self.serving = self._open()
         self.facts: dict[str, Any] = {}
 
-    def _open(self, folder: Path) -> Serving:
+    def _open(self) -> Serving:
+        """The signature of the untouched model; of a repaired copy where TensorFlow does not load that."""
         try:
-            return open_serving(str(folder), self.options.outputs, self.name)
+            return self._serving(self.stored.path)
         except MexportError:
             raise
         except Exception as problem:
-            if folder != self.folder:
-                return self._open(self.folder)
             first = (str(problem).strip() or type(problem).__name__).splitlines()[0][:300]
+            if needs_repair(self.stored):
+                return self._open_repaired()
             raise SourceError(f"TensorFlow cannot load {self.name}: {first}", hint="save or fetch the model again") from problem
+
+    def _open_repaired(self) -> Serving:
+        with self._repaired() as folder:
+            return self._serving(folder)
+
+    def _serving(self, folder: Path) -> Serving:
+        return open_serving(str(folder), self.options.outputs, self.name)
+
+    @contextmanager
+    def _repaired(self) -> Iterator[Path]:
+        """A folder to load from once: the weights are read at loading."""
+        if not needs_repair(self.stored):
+            yield self.stored.path
+            return
+        with tempfile.TemporaryDirectory(prefix="mexport-saved-model-") as name:
+            yield repaired(self.stored, Path(name))
 
     def load(self, folder: str) -> tuple[dict[str, Any], dict[str, Array]]:
         """Write the RAW Graph into an existing folder."""
@@ -66,12 +82,13 @@ class Session:
         """Through the layers; where that fails or gives other outputs, through the signature."""
         shapes = {name or "": shape for name, shape in self.options.input_shapes.items()}
         try:
-            graph = through_layers(self.stored, self.folder, self.serving, shapes, self.name)
+            with self._repaired() as folder:
+                graph = through_layers(self.stored, folder, self.serving, shapes, self.name)
             self._check(graph)
             self.facts = {"way": "layers"}
         except MexportError as why:
             self.facts = {"way": "signature", "not_layers": why.message}
-            inlinable = self.serving if self.folder == self.stored.path else self._open(self.folder)
+            inlinable = self._open_repaired() if needs_repair(self.stored) else self.serving
             graph = through_signature(inlinable, self.options.input_shapes, self.name)
             self._check(graph)
         return graph
