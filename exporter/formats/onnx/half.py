@@ -9,6 +9,7 @@ from exporter.graph import Graph, unique_name
 _FLOAT_INPUTS = {"Resize": (1, 2)}
 """Inputs that the standard keeps float32: Resize's region and scales."""
 
+_BLOCK = 1 << 18
 _LIMIT = float(np.finfo(np.float16).max)
 
 
@@ -32,9 +33,17 @@ def halve(graph: Graph) -> None:
 
 
 def _rounded(array: Array) -> Array:
-    """To the nearest float16; finite values stay finite."""
-    finite = np.where(np.isfinite(array), np.clip(array, -_LIMIT, _LIMIT), array)
-    return finite.astype(np.float16)
+    """To the nearest float16, by blocks; finite values stay finite."""
+    result = np.empty(array.size, np.float16)
+    flat = array.reshape(-1)
+    for start in range(0, flat.size, _BLOCK):
+        part = flat[start : start + _BLOCK]
+        if np.isfinite(part).all():
+            part = np.clip(part, -_LIMIT, _LIMIT)
+        else:
+            part = np.where(np.isfinite(part), np.clip(part, -_LIMIT, _LIMIT), part)
+        result[start : start + _BLOCK] = part
+    return result.reshape(array.shape)
 
 
 def _cast_behind(graph: Graph, value: ir.Value) -> None:
