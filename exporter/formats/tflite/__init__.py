@@ -41,7 +41,7 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
     values = graph.model.graph
     inputs = tuple(_tensor(v.name, *model.held[v]) for v in values.inputs if v in model.held)
     outputs = tuple(_tensor(v.name, *model.held[v]) for v in values.outputs)
-    alive = {t for op in model.ops for t in op.outputs}
+    alive = {t for op in model.ops for t in op.outputs if t.dtype == np.float32}
     taps = {str(v.name): _tensor(v.name, t, axes) for v, (t, axes) in model.held.items() if t in alive and v not in model.flat}
     return Artifact("tflite", path, (path,), options.precision, inputs, outputs, taps)
 

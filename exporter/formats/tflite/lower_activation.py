@@ -6,13 +6,12 @@ import onnx_ir as ir
 
 from exporter.formats.tflite.emitter import Emitter, Refused
 from exporter.formats.tflite.fuse import absorb_affine, emit_activation, unary_axes
-from exporter.formats.tflite.layout import plain
 from exporter.formats.tflite.ops import TfTensor
 from exporter.graph import attr, const_input
 
 UNARY = {
     "Sigmoid": "LOGISTIC", "Tanh": "TANH", "Exp": "EXP", "Log": "LOG", "Sqrt": "SQRT", "Abs": "ABS", "Neg": "NEG", "Floor": "FLOOR",
-    "Ceil": "CEIL", "Round": "ROUND", "Sin": "SIN", "Cos": "COS", "HardSwish": "HARD_SWISH",
+    "Ceil": "CEIL", "Round": "ROUND", "Sin": "SIN", "Cos": "COS", "Sign": "SIGN", "HardSwish": "HARD_SWISH",
 }  # fmt: skip
 """ONNX op to the TFLite op of the same meaning and no settings."""
 
@@ -178,11 +177,12 @@ def _polynomial(e: Emitter, x: TfTensor, terms: tuple[float, ...]) -> TfTensor:
     return out
 
 
+def emit_tan(e: Emitter, node: ir.Node) -> None:
+    """sin(x) / cos(x)."""
+    x, axes = unary_axes(e, node)
+    e.bind(node.outputs[0], e.emit("DIV", [e.emit("SIN", [x], x.shape), e.emit("COS", [x], x.shape)], x.shape), axes)
+
+
 def emit_identity(e: Emitter, node: ir.Node) -> None:
-    """Nothing to do at inference: Identity, Dropout, Cast between float types."""
-    x = node.inputs[0]
-    assert x is not None
-    tensor, axes = e.where(x) if x not in e.flat else e.held[x]
-    if x in e.flat:
-        e.flat[node.outputs[0]] = e.flat[x]
-    e.bind(node.outputs[0], tensor, axes or plain(0))
+    """Nothing to do at inference: Identity, Dropout."""
+    e.bind(node.outputs[0], *unary_axes(e, node))

@@ -150,6 +150,17 @@ def emit_split(e: Emitter, node: ir.Node) -> None:
         e.bind(value, out, axes)
 
 
+def emit_tile(e: Emitter, node: ir.Node) -> None:
+    """TILE."""
+    x, y, repeats = node.inputs[0], node.outputs[0], const_input(node, 1)
+    assert x is not None
+    if repeats is None:
+        raise Refused("its repeats are computed, constants are needed")
+    tensor, axes = e.where(x)
+    times = [1 if a < 0 else int(repeats[a]) for a in axes]
+    e.bind(y, e.emit("TILE", [tensor, e.ints(times)], physical(shape_of(y), axes)), axes)
+
+
 def emit_gather(e: Emitter, node: ir.Node) -> None:
     """Constant indices: a slice where they are a range, else GATHER; a single index drops its axis by RESHAPE."""
     x, y, index = node.inputs[0], node.outputs[0], const_input(node, 1)

@@ -20,7 +20,7 @@ def emit_binary(e: Emitter, node: ir.Node) -> None:
         e.bind(y, *e.where(inputs[0]))
         return
     kind, rank = BINARY[node.op_type], len(shape_of(y))
-    axes = _common_axes(e, inputs, rank)
+    axes = common_axes(e, inputs, rank)
     operands = [operand(e, v, rank, axes) for v in inputs]
     shape = physical(shape_of(y), axes)
     if kind in {"ADD", "MUL", "MAXIMUM", "MINIMUM"} and operands[0].data is not None:
@@ -36,7 +36,8 @@ def emit_binary(e: Emitter, node: ir.Node) -> None:
     e.bind(y, out, axes)
 
 
-def _common_axes(e: Emitter, inputs: list[ir.Value], rank: int) -> Axes:
+def common_axes(e: Emitter, inputs: list[ir.Value], rank: int) -> Axes:
+    """The order of the largest computed operand's axes, with ONNX's missing axes in front."""
     computed = [v for v in inputs if const(v) is None]
     if not computed:
         return tuple(range(rank))

@@ -1,18 +1,14 @@
 """Reductions, normalisations composed of them, and batch norm that stayed."""
 
-import numpy as np
 import onnx_ir as ir
 
-from exporter.array import Array
 from exporter.formats.tflite.emitter import Emitter, Refused
-from exporter.formats.tflite.layout import physical, plain, spatial
-from exporter.formats.tflite.lower_elementwise import broadcast_constant, depthwise_affine
 from exporter.formats.tflite.ops import Axes, TfTensor
 from exporter.graph import attr, const_input, shape_of
 
 REDUCE = {
     "ReduceMean": "MEAN", "ReduceSum": "SUM", "ReduceMax": "REDUCE_MAX", "ReduceMin": "REDUCE_MIN", "ReduceProd": "REDUCE_PROD",
-    "ReduceL1": "SUM", "ReduceL2": "SUM", "ReduceSumSquare": "SUM",
+    "ReduceL1": "SUM", "ReduceL2": "SUM", "ReduceSumSquare": "SUM", "ReduceLogSum": "SUM", "ReduceLogSumExp": "SUM",
 }  # fmt: skip
 
 
@@ -29,9 +25,15 @@ def emit_reduce(e: Emitter, node: ir.Node) -> None:
         tensor = e.emit("MUL", [tensor, tensor], tensor.shape)
     if node.op_type == "ReduceL1":
         tensor = e.emit("ABS", [tensor], tensor.shape)
-    out, order = _reduce(e, tensor, axes, over, REDUCE[node.op_type], keep=bool(attr(node, "keepdims", 1)))
-    if node.op_type == "ReduceL2":
-        out = e.emit("SQRT", [out], out.shape)
+    keep = bool(attr(node, "keepdims", 1))
+    top = None
+    if node.op_type == "ReduceLogSumExp":  # less the largest, so that nothing overflows
+        top, _ = reduce(e, tensor, axes, over, "REDUCE_MAX", keep=True)
+        tensor = e.emit("EXP", [e.emit("SUB", [tensor, top], tensor.shape)], tensor.shape)
+    out, order = reduce(e, tensor, axes, over, REDUCE[node.op_type], keep=keep)
+    after = {"ReduceL2": "SQRT", "ReduceLogSum": "LOG", "ReduceLogSumExp": "LOG"}.get(node.op_type)
+    out = out if after is None else e.emit(after, [out], out.shape)
+    out = out if top is None else e.emit("ADD", [out, e.reshape(top, out.shape)], out.shape)
     e.bind(y, out, order)
 
 
@@ -41,10 +43,11 @@ def emit_global_pool(e: Emitter, node: ir.Node) -> None:
     assert x is not None
     tensor, axes = e.where(x)
     kind = "MEAN" if node.op_type == "GlobalAveragePool" else "REDUCE_MAX"
-    e.bind(node.outputs[0], *_reduce(e, tensor, axes, set(range(2, len(shape_of(x)))), kind, keep=True))
+    e.bind(node.outputs[0], *reduce(e, tensor, axes, set(range(2, len(shape_of(x)))), kind, keep=True))
 
 
-def _reduce(e: Emitter, x: TfTensor, axes: Axes, over: set[int], kind: str, *, keep: bool) -> tuple[TfTensor, Axes]:
+def reduce(e: Emitter, x: TfTensor, axes: Axes, over: set[int], kind: str, *, keep: bool) -> tuple[TfTensor, Axes]:
+    """Reduce over ONNX axes; axes that only the file has go along, so that dropping them costs no RESHAPE."""
     places = [i for i, a in enumerate(axes) if a in over or a < 0]
     shape = [1 if i in places else d for i, d in enumerate(x.shape)]
     if keep:
@@ -53,60 +56,3 @@ def _reduce(e: Emitter, x: TfTensor, axes: Axes, over: set[int], kind: str, *, k
     order = tuple(left.index(a) for a in axes if a >= 0 and a not in over)
     shape = [d for i, d in enumerate(x.shape) if i not in places]
     return e.emit(kind, [x, e.ints(places)], shape, keepDims=False), order
-
-
-def emit_batch_norm(e: Emitter, node: ir.Node) -> None:
-    """A batch norm that could not be folded: a depthwise 1x1 convolution, or MUL and ADD for vectors."""
-    x, y = node.inputs[0], node.outputs[0]
-    assert x is not None
-    found = [const_input(node, i) for i in range(1, 5)]
-    if any(c is None for c in found):
-        raise Refused("its statistics are computed, constants are needed")
-    gamma, beta, mean, variance = (np.asarray(c, np.float64) for c in found)
-    scale = gamma / np.sqrt(variance + float(attr(node, "epsilon", 1e-5)))
-    shift = (beta - mean * scale).astype(np.float32)
-    rank = len(shape_of(x))
-    if rank in {3, 4}:
-        depthwise_affine(e, e.get(x, spatial(rank)), scale.astype(np.float32), shift, y=y, axes=spatial(rank))
-        return
-    tensor = e.get(x, plain(rank))
-    wide = (-1,) + (1,) * (rank - 2)
-    out = e.emit("MUL", [tensor, e.constant(scale.astype(np.float32).reshape(wide))], tensor.shape)
-    e.bind(y, e.emit("ADD", [out, e.constant(shift.reshape(wide))], tensor.shape), plain(rank))
-
-
-def emit_instance_norm(e: Emitter, node: ir.Node) -> None:
-    """(x - mean) / sqrt(variance + epsilon) over the spatial axes, then scale and bias one a channel."""
-    x = node.inputs[0]
-    assert x is not None
-    rank = len(shape_of(x))
-    tall = (-1,) + (1,) * (rank - 2)
-    scale, bias = (None if c is None else c.reshape(tall) for c in (const_input(node, 1), const_input(node, 2)))
-    _normalise(e, node, x, set(range(2, rank)), scale=scale, bias=bias)
-
-
-def emit_layer_norm(e: Emitter, node: ir.Node) -> None:
-    """The same over the last axes, from `axis` on."""
-    x = node.inputs[0]
-    assert x is not None
-    rank = len(shape_of(x))
-    if any(v.uses() or v.is_graph_output() for v in node.outputs[1:]):
-        raise Refused("its second or third output is used")
-    _normalise(e, node, x, set(range(int(attr(node, "axis", -1)) % rank, rank)), scale=const_input(node, 1), bias=const_input(node, 2))
-
-
-def _normalise(e: Emitter, node: ir.Node, x: ir.Value, over: set[int], *, scale: Array | None, bias: Array | None) -> None:
-    if scale is None or (bias is None and len(node.inputs) > 2 and node.inputs[2] is not None):
-        raise Refused("its scale or bias is computed, constants are needed")
-    tensor, axes = e.where(x)
-    rank = len(shape_of(x))
-    mean, _ = _reduce(e, tensor, axes, over, "MEAN", keep=True)
-    centred = e.emit("SUB", [tensor, mean], tensor.shape)
-    variance, _ = _reduce(e, e.emit("MUL", [centred, centred], tensor.shape), axes, over, "MEAN", keep=True)
-    steady = e.emit("ADD", [variance, e.scalar(float(attr(node, "epsilon", 1e-5)))], variance.shape)
-    out = e.emit("MUL", [centred, e.emit("RSQRT", [steady], steady.shape)], tensor.shape)
-    out = e.emit("MUL", [out, e.constant(broadcast_constant(scale, rank, axes))], tensor.shape)
-    if bias is not None:
-        out = e.emit("ADD", [out, e.constant(broadcast_constant(bias, rank, axes))], tensor.shape)
-    assert out.shape == physical(shape_of(x), axes)
-    e.bind(node.outputs[0], out, axes)

@@ -23,6 +23,7 @@ class TfTensor:
             weights, so that nothing is copied before the file is written); None for a computed tensor.
         producer: The op that computes it; None for inputs and constants.
         values: The ONNX values it holds.
+        computed: numpy name of a computed tensor's type; "bool" for comparisons.
     """
 
     name: str
@@ -30,11 +31,12 @@ class TfTensor:
     data: Array | None = None
     producer: "TfOp | None" = None
     values: list[ir.Value] = field(default_factory=list)
+    computed: str = "float32"
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Element type: a constant's own, else float32."""
-        return np.dtype(np.float32) if self.data is None else self.data.dtype
+        """Element type: a constant's own, else `computed`."""
+        return np.dtype(self.computed) if self.data is None else self.data.dtype
 
 
 @dataclass(eq=False, slots=True)

@@ -18,7 +18,7 @@ ALIGNMENT = 16
 
 _LIMIT = 2**31 - 2**20
 _SMALL = 1 << 16
-_TYPES = {"float16": 1, "float32": 0, "int32": 2}
+_TYPES = {"bool": 6, "float16": 1, "float32": 0, "int32": 2}
 _OPTIONS = {
     "CONV_2D": "Conv2D", "DEPTHWISE_CONV_2D": "DepthwiseConv2D", "MAX_POOL_2D": "Pool2D", "AVERAGE_POOL_2D": "Pool2D",
     "CONCATENATION": "Concatenation", "MEAN": "Reducer", "SUM": "Reducer", "REDUCE_MAX": "Reducer", "REDUCE_MIN": "Reducer",

@@ -9,6 +9,8 @@ from exporter.formats.tflite import lower_axis as axis
 from exporter.formats.tflite import lower_conv as conv
 from exporter.formats.tflite import lower_dense as dense
 from exporter.formats.tflite import lower_elementwise as elementwise
+from exporter.formats.tflite import lower_logic as logic
+from exporter.formats.tflite import lower_norm as norm
 from exporter.formats.tflite import lower_pool as pool
 from exporter.formats.tflite import lower_reduce as reduce
 from exporter.formats.tflite import lower_reshape as reshape
@@ -20,7 +22,8 @@ Emit = Callable[[Emitter, ir.Node], None]
 EMIT: dict[str, Emit] = {
     "Add": elementwise.emit_binary,
     "AveragePool": pool.emit_average_pool,
-    "BatchNormalization": reduce.emit_batch_norm,
+    "BatchNormalization": norm.emit_batch_norm,
+    "Cast": logic.emit_cast,
     "Celu": act.emit_celu,
     "ChannelShuffle": reshape.emit_channel_shuffle,
     "Clip": act.emit_clip,
@@ -41,16 +44,19 @@ EMIT: dict[str, Emit] = {
     "GlobalMaxPool": reduce.emit_global_pool,
     "HardSigmoid": act.emit_hard_sigmoid,
     "Identity": act.emit_identity,
-    "InstanceNormalization": reduce.emit_instance_norm,
-    "LayerNormalization": reduce.emit_layer_norm,
+    "InstanceNormalization": norm.emit_instance_norm,
+    "LayerNormalization": norm.emit_layer_norm,
     "LeakyRelu": act.emit_leaky_relu,
+    "LRN": norm.emit_lrn,
     "LogSoftmax": axis.emit_softmax,
+    "LpNormalization": norm.emit_lp_norm,
     "MatMul": dense.emit_matmul,
     "Max": elementwise.emit_binary,
     "MaxPool": pool.emit_max_pool,
     "Min": elementwise.emit_binary,
     "Mish": act.emit_mish,
     "Mul": elementwise.emit_binary,
+    "Not": logic.emit_not,
     "PRelu": act.emit_prelu,
     "Pad": axis.emit_pad,
     "Pow": elementwise.emit_pow,
@@ -67,8 +73,13 @@ EMIT: dict[str, Emit] = {
     "Split": axis.emit_split,
     "Squeeze": reshape.emit_reshape,
     "Sub": elementwise.emit_binary,
+    "Tan": act.emit_tan,
+    "ThresholdedRelu": logic.emit_thresholded_relu,
+    "Tile": axis.emit_tile,
     "Transpose": reshape.emit_transpose,
     "Unsqueeze": reshape.emit_reshape,
+    "Where": logic.emit_where,
     **dict.fromkeys(act.UNARY, act.emit_unary),
+    **dict.fromkeys(logic.COMPARE, logic.emit_compare),
     **dict.fromkeys(reduce.REDUCE, reduce.emit_reduce),
 }

@@ -12,7 +12,7 @@ _POINTWISE = {
     "HardSigmoid": "HardSigmoid (x)", "HardSigmoid sixth": "HardSigmoid <alpha=0.16666667> (x)", "Mish": "Mish (x)",
     "Sigmoid": "Sigmoid (x)", "Tanh": "Tanh (x)", "Softplus": "Softplus (x)", "Softsign": "Softsign (x)", "Exp": "Exp (x)",
     "Abs": "Abs (x)", "Neg": "Neg (x)", "Erf": "Erf (x)", "Floor": "Floor (x)", "Ceil": "Ceil (x)",
-    "Round": "Round (x)", "Sin": "Sin (x)", "Cos": "Cos (x)",
+    "Round": "Round (x)", "Sign": "Sign (x)", "Tan": "Tan (x)", "Sin": "Sin (x)", "Cos": "Cos (x)",
     "Log": "Log (p)", "Sqrt": "Sqrt (p)", "Reciprocal": "Reciprocal (p)", "PRelu": "PRelu (x, slope)", "PRelu one": "PRelu (x, slope1)",
     "Softmax": "Softmax <axis=1> (x)", "Softmax h": "Softmax <axis=2> (x)", "Softmax w": "Softmax <axis=3> (x)",
     "LogSoftmax": "LogSoftmax <axis=1> (x)", "Pow 2": "Pow (x, two)", "Pow 3": "Pow (p, three)", "Pow half": "Pow (p, half)",
