@@ -3,6 +3,7 @@
 source -> raw Graph -> cleaned and folded -> checked by every writer -> per target: written, run in its engine, compared, bundled.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from exporter.building.options import BuildOptions
 from exporter.building.order import Order, order
 from exporter.building.record import source_facts
 from exporter.console import Console
+from exporter.disk import as_disk_error
 from exporter.errors import MexportError, UnsupportedOpError, UsageError
 from exporter.formats import load_writer
 from exporter.formats.artifact import Problem
@@ -62,12 +64,14 @@ def build_all(
     Raises:
         MexportError: If a common stage fails; a target's own failure is in its Outcome.
     """
-    options = BuildOptions.of(settings)
-    console = console or Console(quiet=True)
+    options, chosen = BuildOptions.of(settings), _chosen(targets)
+    voice = console or Console(quiet=True)
     clock = Clock(process_age_s() if options.command else 0.0)
-    chosen = _chosen(targets)
-    with open_source(Path(source), options.load_options()) as opened:
-        common = Common(opened, options, Store(), clock, console)
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(Store())
+        with clock.stage("open"):
+            opened = stack.enter_context(open_source(Path(source), options.load_options()))
+        common = Common(opened, options, store, clock, voice)
         orders = [order(common, target, recipe or Recipe()) for target in chosen]
         outcomes = {o.target.name: done for o in orders if (done := deliver.up_to_date(common, o)) is not None}
         rest = [o for o in orders if o.target.name not in outcomes]
@@ -83,8 +87,8 @@ def build_all(
 def plan(source: str | Path, targets: Targets, recipe: Recipe | None = None, **settings: Any) -> dict[str, Any]:
     """What `build` would do, without doing it: settings as they come out of target, recipe and flags, passes, problems, bundles."""
     options = BuildOptions.of(settings)
-    with open_source(Path(source), options.load_options()) as opened:
-        common = Common(opened, options, Store(), Clock(0.0), Console(quiet=True))
+    with Store() as store, open_source(Path(source), options.load_options()) as opened:
+        common = Common(opened, options, store, Clock(), Console(quiet=True))
         return {
             "source": source_facts(common),
             "targets": [plan_of(common, order(common, target, recipe or Recipe())) for target in _chosen(targets)],
@@ -130,3 +134,9 @@ def _attempt(common: Common, order: Order) -> Outcome:
         return deliver.deliver(common, order)
     except MexportError as problem:
         return Outcome(order.target.name, error=problem)
+    except Exception as problem:
+        ours = as_disk_error(problem) if isinstance(problem, OSError) else None
+        said = (str(problem).strip() or "no message").splitlines()[0]
+        error = ours or MexportError(f"{type(problem).__name__}: {said}", hint="this is a defect of mexport: run with -v and report it")
+        error.__cause__ = problem
+        return Outcome(order.target.name, error=error)

@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.worker import peak_rss_bytes
 
-VERIFY_STAGES = frozenset({"reference", "evaluate", "run", "check"})
+VERIFY_STAGES = frozenset({"reference", "evaluate", "run", "check", "accuracy"})
 """Stages that prove rather than make: left out of the time "verify excluded"."""
 
 

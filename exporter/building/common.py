@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+from exporter.accuracy import Accuracy, score
 from exporter.array import Array
 from exporter.building.clock import Clock
 from exporter.building.inputs import preprocessing_of
@@ -18,6 +19,7 @@ from exporter.passes import Phase
 from exporter.passes.run import checked
 from exporter.preprocessing import Preprocessing
 from exporter.proving.proof import endings, fidelity, require, to_graph, to_source
+from exporter.proving.subject import only_scores
 from exporter.sources.open import Source
 from exporter.store import Store
 
@@ -84,6 +86,14 @@ class Common:
         if self.data is None:
             return synthetic(self.specs, self.preprocessing, SAMPLES, self.options.seed)
         return self.data.pick(MOST_SAMPLES)[0]
+
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """The source's own on the user's labelled data."""
+        options = self.options
+        data = open_data(str(options.data), self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
+        with self.console.progress(f"evaluating {self.source.info.path.name}", len(data)) as tick:
+            return score(lambda x: only_scores(self.source.reference(x), None), data, tick=tick)
 
     @cached_property
     def reference(self) -> dict[str, Array]:

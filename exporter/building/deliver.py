@@ -6,11 +6,13 @@ from typing import Any
 
 from exporter.building.clock import Clock
 from exporter.building.common import Common
+from exporter.building.limits import check_checkable, check_size, count_right
 from exporter.building.order import Order
 from exporter.building.prove import prove
 from exporter.building.record import manifest
 from exporter.bundle import Manifest, Reference, check_place, read_bundle, write_bundle
-from exporter.errors import LimitError, MexportError
+from exporter.disk import sync_tree
+from exporter.errors import MexportError
 from exporter.formats import Artifact, load_writer
 from exporter.report import documents
 
@@ -85,6 +87,7 @@ def deliver(common: Common, order: Order) -> Outcome:
         MexportError: What went wrong; nothing is left behind then.
     """
     check_place(order.folder, order.identity(common), force=common.options.force)
+    check_checkable(common, order)
     clock = common.clock.fork()
     made: list[tuple[Artifact, Manifest]] = []
 
@@ -94,7 +97,9 @@ def deliver(common: Common, order: Order) -> Outcome:
         if common.class_names:
             (folder / LABELS).write_text("".join(f"{name}\n" for name in common.class_names), encoding="utf-8")
         Reference(common.samples, common.reference, common.outputs()).save(folder)
-        facts = manifest(common, order, artifact, proof, clock)
+        with clock.stage("accuracy"):
+            accuracy = count_right(common, order, artifact)
+        facts = manifest(common, order, artifact, proof, [*clock.numbers(), *accuracy])
         made.append((artifact, facts))
         return facts
 
@@ -108,10 +113,6 @@ def _write(common: Common, order: Order, folder: Path, clock: Clock) -> Artifact
     graph = common.graph
     with clock.stage("write"), common.console.stage(f"writing {order.target.format}"):
         artifact = load_writer(order.target.format).write(graph, folder, order.options)
-    size = sum(f.stat().st_size for f in artifact.files) / 2**20
-    limit = order.target.limits.size_mib
-    if limit is not None and size > limit:
-        raise LimitError(
-            f"{order.target.name}: {size:.2f} MiB are above the target's limit of {limit:g} MiB", hint="--precision fp16 halves it"
-        )
+        sync_tree(folder)
+    check_size(order, artifact)
     return artifact

@@ -46,6 +46,7 @@ class BuildOptions:
         outputs: Value names where it is cut to end.
         name: The model's name; None for the source's.
         samples: Data to verify with; None for synthetic ones.
+        data: Labelled data to count right answers on; None for not counting.
         pixels: What is known about the preprocessing.
         labels: File with one class name a line.
         trust: Run code that the model or the data brings along.
@@ -65,6 +66,7 @@ class BuildOptions:
     outputs: tuple[str, ...] = ()
     name: str | None = None
     samples: str | None = None
+    data: str | None = None
     pixels: PixelOptions = PixelOptions()
     labels: Path | None = None
     trust: bool = False

@@ -14,6 +14,9 @@ from exporter.recipe import Recipe
 from exporter.runtimes.settings import runtime_options
 from exporter.target import Target
 
+USUAL = {"fp32": Limits(max_rel=1e-4), "fp16": Limits(min_sqnr_db=15.0)}
+"""Limits where a target's own file gives none for a precision: nothing is ever delivered unchecked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -41,9 +44,10 @@ class Order:
 
     @property
     def limits(self) -> Limits:
-        """What the file must hold against the Graph it is written from."""
-        parity = self.target.parity
-        return Limits(parity.max_rel.get(self.precision), parity.min_sqnr_db.get(self.precision))
+        """What the file must hold against the Graph it is written from; a target that says nothing gets the usual."""
+        parity, usual = self.target.parity, USUAL.get(self.precision, Limits())
+        asked = Limits(parity.max_rel.get(self.precision), parity.min_sqnr_db.get(self.precision))
+        return usual if asked == Limits() else asked
 
     def identity(self, common: Common) -> dict[str, Any]:
         """What makes it another build than the one that may lie in its folder."""
@@ -81,5 +85,6 @@ def build_key(common: Common, order: Order) -> str:
         code=code_version(), tools=tool_versions(), source=common.source.info.sha256, load=common.load_options.to_json(),
         target=order.target, recipe=order.recipe, write=order.options, threads=order.threads, runtime_options=order.runtime_options,
         seed=given.seed, pixels=given.pixels, samples=given.samples and content_sha256(Path(given.samples)),
+        data=given.data and content_sha256(Path(given.data)),
         labels=given.labels and content_sha256(given.labels),
     )  # fmt: skip

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from exporter.building.clock import Clock
 from exporter.building.common import Common
 from exporter.building.order import Order
 from exporter.building.prove import Proof
@@ -26,7 +25,7 @@ LAYOUTS = {
 """Axes of a file's tensor, as Graph axes, in words."""
 
 
-def manifest(common: Common, order: Order, artifact: Artifact, proof: Proof, clock: Clock) -> Manifest:
+def manifest(common: Common, order: Order, artifact: Artifact, proof: Proof, numbers: list[dict[str, Any]]) -> Manifest:
     """Everything about a build but the files, which the bundle adds."""
     asked = order.limits
     checks = {"max_rel": asked.max_rel, "min_sqnr_db": asked.min_sqnr_db}
@@ -52,7 +51,7 @@ def manifest(common: Common, order: Order, artifact: Artifact, proof: Proof, clo
         "load": common.load_options.to_json(),
         "notes": notes(common),
         "samples": {"n": count, "from": samples_name(common), "input_range_known": input_range(common)},
-        "numbers": [*clock.numbers(), *_sizes(common, artifact)],
+        "numbers": [*numbers, *_sizes(common, artifact)],
         "tools": tool_versions(),
         "command": common.options.command,
         "seed": common.options.seed,

@@ -32,6 +32,7 @@ def run(
     output: o.Output = Path("out"),
     precision: o.Precision = None,
     samples: o.Samples = None,
+    data: o.OptionalData = None,
     mean: o.Mean = None,
     std: o.Std = None,
     color: o.Color = None,
@@ -55,7 +56,7 @@ def run(
 
     given: dict[str, Any] = {
         "precision": precision, "io": io, "layout": layout, "input_shapes": parse.shapes(input_shape), "inputs": parse.names(inputs),
-        "outputs": parse.names(outputs), "name": name, "samples": samples, "pixels": parse.pixels(mean, std, color, resize),
+        "outputs": parse.names(outputs), "name": name, "samples": samples, "data": data, "pixels": parse.pixels(mean, std, color, resize),
         "labels": labels, "trust": trust, "custom_objects": custom_objects, "seed": settings.seed, "threads": settings.threads,
         "output": output, "force": force, "command": shlex.join(["mexport", *sys.argv[1:]]),
     }  # fmt: skip

@@ -39,6 +39,7 @@ CustomObjects = Annotated[
 ]
 Samples = Annotated[str | None, typer.Option("--samples", help="Pictures or arrays to verify with.", show_default=False)]
 Data = Annotated[str, typer.Option("--data", help="Labelled pictures: class folders, .npz or idx.", show_default=False)]
+OptionalData = Annotated[str | None, typer.Option("--data", help="Labelled pictures to count right answers on.", show_default=False)]
 Labels = Annotated[Path | None, typer.Option("--labels", help="File with one class name a line.", show_default=False)]
 Mean = Annotated[str | None, typer.Option("--mean", help="One number or one a channel, of pixels 0..255.", show_default=False)]
 Std = Annotated[str | None, typer.Option("--std", help="One number or one a channel.", show_default=False)]

@@ -119,6 +119,26 @@ def test_limits_of_a_target(model, tmp_path):
     assert not list((tmp_path / "out").glob("*"))
 
 
+def test_accuracy_is_counted_and_limited(model, tmp_path):
+    target = tmp_path / "careful.toml"
+    target.write_text('format = "tflite"\nabi = "arm64-v8a"\n[limits]\ntop1_drop = 0.0\n')
+    with pytest.raises(LimitError, match="needs labelled data"):
+        mx.build(model, target, output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    data = pictures(tmp_path / "data")
+    result = mx.build(model, target, output=tmp_path / "out", data=str(data))
+    numbers = {n["name"]: n for n in read_bundle(result.path).manifest["numbers"]}
+    assert numbers["top1"]["value"] == numbers["top1_source"]["value"]
+    assert (numbers["top1"]["n"], numbers["top1"]["engine"]) == (10, "litert")
+
+
+def test_a_target_that_gives_no_limits_is_still_held_to_the_usual(model, tmp_path):
+    target = tmp_path / "bare.toml"
+    target.write_text('format = "onnx"\nabi = "arm64-v8a"\n')
+    result = mx.build(model, target, output=tmp_path / "out")
+    assert read_bundle(result.path).manifest["limits"]["max_rel"] == 1e-4
+
+
 def test_the_library_call(model, tmp_path):
     result = mx.build(model, mx.load_target("tflite-arm64"), precision="fp16", output=tmp_path)
     assert result.artifact is not None
