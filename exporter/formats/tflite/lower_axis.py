@@ -112,8 +112,10 @@ def _stride(e: Emitter, x: TfTensor, kept: dict[int, Array]) -> TfTensor:
     for i in (1, 2):
         found = np.unique(np.diff(kept.get(i, np.arange(1))))
         if len(found) == 1 and found[0] > 1:
-            x = take(e, x, i, np.arange(kept[i][0], kept[i][-1] + 1))
-            steps[i - 1] = int(found[0])
+            step, first, count = int(found[0]), int(kept[i][0]), len(kept[i])
+            end = x.shape[i] if -(-(x.shape[i] - first) // step) == count else int(kept[i][-1]) + 1
+            x = take(e, x, i, np.arange(first, end))
+            steps[i - 1] = step
             del kept[i]
     if steps == [1, 1]:
         return x
