@@ -12,8 +12,9 @@ from exporter.errors import ParityError
 PROBABILITY_FLOOR = 1e-30
 """Probabilities below it are compared as if they were it: their logarithm is float32 noise."""
 
-LOGIT_CEILING = 1 - 1e-3
-"""Sigmoid outputs above it are compared as if they were it: float32 holds too little of 1 - p there."""
+SIGMOID_TAIL = 1e-3
+"""Sigmoid outputs nearer to 0 or 1 than this are compared as if they were at it: engines compute them to about 1e-7 absolute, which
+is nothing in the output and much in its logarithm."""
 
 
 JSON_INFINITY = {"max_abs": 1e38, "rel": 1e38, "sqnr_db": 999.0}
@@ -129,10 +130,9 @@ def before_activation(op: str, y: Array) -> Array:
         op: "Softmax" or "Sigmoid".
         y: Probabilities.
     """
-    p = np.clip(y.astype(np.float64), PROBABILITY_FLOOR, None)
     if op == "Softmax":
-        return np.log(p)
-    p = np.minimum(p, LOGIT_CEILING)
+        return np.log(np.clip(y.astype(np.float64), PROBABILITY_FLOOR, None))
+    p = np.clip(y.astype(np.float64), SIGMOID_TAIL, 1 - SIGMOID_TAIL)
     return np.log(p / (1 - p))
 
 
