@@ -7,7 +7,7 @@ import onnx_ir as ir
 from exporter.building.options import PixelOptions
 from exporter.data import InputSpec
 from exporter.errors import UsageError
-from exporter.graph import Graph, const
+from exporter.graph import Graph
 from exporter.preprocessing import Preprocessing, make
 
 SCALING = ("Mul", "Div", "Add", "Sub")
@@ -56,7 +56,8 @@ def scales_itself(graph: Graph, name: str) -> bool:
 
 
 def _others_constant(node: ir.Node, value: ir.Value) -> bool:
-    return all(v is value or const(v) is not None for v in node.inputs if v is not None)
+    others = [v for v in node.inputs if v is not None and v is not value]
+    return bool(others) and all(v.const_value is not None for v in others)
 
 
 def _one(spec: InputSpec, pixels: PixelOptions, scaled: bool) -> Preprocessing:

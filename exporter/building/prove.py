@@ -16,6 +16,9 @@ from exporter.proving.layers import compare_layers, first_divergence
 from exporter.proving.proof import Findings, endings, fidelity, parity, require, run_artifact, to_graph, to_source, value_shapes
 from exporter.runtimes.run import open_engine
 
+ENGINE_LIMIT_S = 900.0
+"""Time limit of an engine on all samples: a big net on a busy computer takes minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
@@ -46,7 +49,7 @@ def prove(common: Common, order: Order, artifact: Artifact, clock: Clock) -> Pro
     with (
         clock.stage("run"),
         common.console.stage(f"running {artifact.path.name} in {runtime}"),
-        open_engine(runtime, artifact.path, threads=order.threads, options=order.runtime_options) as engine,
+        open_engine(runtime, artifact.path, threads=order.threads, options=order.runtime_options, timeout_s=ENGINE_LIMIT_S) as engine,
     ):
         got = _outputs(common, artifact, engine, inputs)
         found = parity(common.graph, values, got)

@@ -1,7 +1,9 @@
 """The commands under one name, and the process's exit code."""
 
+import logging
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from types import FrameType
 
@@ -32,6 +34,9 @@ def about(version: Version = False) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if not {"-v", "--verbose"} & set(sys.argv):
+        logging.getLogger().addHandler(logging.NullHandler())  # other projects' remarks are for -v
+        warnings.simplefilter("ignore")
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))  # noqa: TID251 - this is the end of the process
 
 

@@ -114,6 +114,8 @@ def ending(work: Callable[[], None], settings: Settings) -> int:
         return wanted.exit_code
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
+        if settings.json:
+            _tell_json("Interrupted", "interrupted", None, INTERRUPTED)
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing more to say to it
@@ -134,9 +136,12 @@ def tell(problem: Exception, settings: Settings) -> int:
     if hint:
         typer.echo(f"hint: {hint}", err=True)
     if settings.json:
-        facts = {"type": type(error).__name__, "message": message, "hint": hint, "exit_code": code}
-        typer.echo(json.dumps({"error": facts}, indent=2))
+        _tell_json(type(error).__name__, message, hint, code)
     return code
+
+
+def _tell_json(kind: str, message: str, hint: str | None, code: int) -> None:
+    typer.echo(json.dumps({"error": {"type": kind, "message": message, "hint": hint, "exit_code": code}}, indent=2))
 
 
 def as_ours(problem: Exception) -> Exception:
