@@ -51,9 +51,11 @@ def evaluate(graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | 
 def _serialise(graph: Graph, wanted: Sequence[str]) -> tuple[bytes, dict[str, Array]]:
     """The graph without its big weights, and these: onnxruntime reads them where they are."""
     model, weights = graph.model.clone(), {}
-    for name, value in model.graph.initializers.items():
+    for name, value in list(model.graph.initializers.items()):
         tensor = value.const_value
-        if tensor is not None and tensor.nbytes >= LENT_BYTES:
+        if not value.uses() and not value.is_graph_output():
+            del model.graph.initializers[name]  # onnxruntime drops it by itself and then misses what is lent
+        elif tensor is not None and tensor.nbytes >= LENT_BYTES:
             weights[name] = np.ascontiguousarray(tensor.numpy())
             shape = ir.Shape(list(weights[name].shape))
             value.const_value = ir.ExternalTensor("lent", 0, tensor.nbytes, tensor.dtype, shape=shape, name=name)
