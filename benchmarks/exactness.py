@@ -8,12 +8,13 @@ from functools import partial
 from benchmarks.ops import LAYOUT, count_ops
 from benchmarks.ours import TARGETS, Built, build_all
 from benchmarks.results import Results, Row, Rows, again, wanted
-from benchmarks.sources import keras_file, net_names
+from benchmarks.sources import keras_file, net_names, samples_file
 
 
 def measure(name: str) -> Rows:
     """Build one net for all formats."""
-    return {f"{name} {f}": {"error": b} if isinstance(b, str) else facts(b, f) for f, b in build_all(keras_file(name)).items()}
+    built = build_all(keras_file(name), "--samples", str(samples_file(name)))
+    return {f"{name} {f}": {"error": b} if isinstance(b, str) else facts(b, f) for f, b in built.items()}
 
 
 def facts(built: Built, file_format: str) -> Row:

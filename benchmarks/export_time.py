@@ -12,17 +12,17 @@ from pathlib import Path
 from benchmarks.ours import TARGETS, build, mexport
 from benchmarks.peers import peer_file
 from benchmarks.results import Results, Row, again, wanted
-from benchmarks.sources import keras_file
+from benchmarks.sources import keras_file, samples_file
 
 NETS = ["mobilenet_v2", "vgg16"]
 RUNS = 5
 
 
-def measure(source: Path, file_format: str) -> Row:
+def measure(name: str, source: Path, file_format: str) -> Row:
     """Build one source several times."""
     seconds, peak = [], []
     for _ in range(RUNS):
-        built = build(source, file_format, fresh=True)
+        built = build(source, file_format, "--samples", str(samples_file(name)), fresh=True)
         seconds.append(built.number("seconds_verify_excluded"))
         peak.append(built.number("peak_rss_verify_excluded"))
     weights = sum(f["bytes"] for f in built.manifest["files"] if f["path"].startswith("model."))
@@ -47,7 +47,7 @@ def main() -> None:
         for kind in ("onnx", "keras"):
             for file_format in TARGETS:
                 source = peer_file(name, "tf2onnx") if kind == "onnx" else keras_file(name)
-                results.fill(f"{name} {kind} {file_format}", partial(measure, source, file_format))
+                results.fill(f"{name} {kind} {file_format}", partial(measure, name, source, file_format))
 
 
 if __name__ == "__main__":

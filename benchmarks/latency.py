@@ -12,7 +12,7 @@ from benchmarks.ops import count_ops
 from benchmarks.ours import TARGETS, build
 from benchmarks.peers import ROUTES, peer_file
 from benchmarks.results import Results, Row, again, wanted
-from benchmarks.sources import keras_file, net_names
+from benchmarks.sources import keras_file, net_names, samples_file
 from exporter.array import Array
 from exporter.errors import MexportError
 from exporter.latency import Versus, versus
@@ -29,14 +29,6 @@ BROKEN_REL = 1e-2
 """A peer's file whose outputs differ more than this from ours is broken, and not timed."""
 
 
-def sample(name: str) -> Array:
-    """One seeded input in Keras's layout, with batch axis."""
-    from tests.nets import SIZE, pictures
-
-    size = 299 if name == "inception_v3" else SIZE
-    return pictures(1, (size, size, 3), seed=7)
-
-
 def feeds(runtime: str, path: Path, x: Array, options: dict[str, bool]) -> tuple[dict[str, Array], Array]:
     """The sample as the file's only input wants it, and what the file answers, flat."""
     with open_engine(runtime, path, options=options) as engine:
@@ -50,8 +42,8 @@ def feeds(runtime: str, path: Path, x: Array, options: dict[str, bool]) -> tuple
 
 def measure(name: str, file_format: str, route: str) -> Row:
     """Ours against one route's file; a route that fails on a net, or gives other outputs, is a result too."""
-    runtime, options, x = RUNTIME[file_format], OPTIONS.get(file_format, {}), sample(name)
-    ours = build(keras_file(name), file_format).artifact
+    runtime, options, x = RUNTIME[file_format], OPTIONS.get(file_format, {}), np.load(samples_file(name))["x"][:1]
+    ours = build(keras_file(name), file_format, "--samples", str(samples_file(name))).artifact
     our_feeds, our_output = feeds(runtime, ours, x, options)
     row: Row = {"our_ops": sum(count_ops(ours).values())}
     try:

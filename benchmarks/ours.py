@@ -82,7 +82,8 @@ def build_all(source: Path, *flags: str, formats: Sequence[str] = tuple(TARGETS)
     targets = [word for f in formats for word in ("--target", TARGETS[f])]
     words: tuple[str | Path, ...] = ("build", source, *targets, "--precision", "fp32", "-o", work_folder() / "ours", "--force", "--json")
     with tempfile.TemporaryDirectory(dir=work_folder()) as empty:
-        told = json.loads(mexport(*words, *flags, cache=Path(empty) if fresh else None, may_fail=True))
+        answer = mexport(*words, *flags, cache=Path(empty) if fresh else None, may_fail=True)
+    told = json.JSONDecoder().raw_decode(answer)[0]  # a failed target adds an error of its own
     if "error" in told and "outcomes" not in told:
         return dict.fromkeys(formats, f"{told['error']['message']}")
     by_target = {outcome["target"]: outcome for outcome in told["outcomes"]}

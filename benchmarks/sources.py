@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
@@ -23,6 +25,22 @@ def net_names() -> list[str]:
     from tests.nets import NAMES
 
     return sorted(NAMES, key=lambda name: name in HEAVY)
+
+
+def input_shape(name: str) -> tuple[int, int, int]:
+    """Height, width, channels of a net's picture."""
+    size = 299 if name == "inception_v3" else 224
+    return size, size, 3
+
+
+def samples_file(name: str) -> Path:
+    """Eight samples of the kind that the net's batch norms were calibrated on: elsewhere its signals grow without bound."""
+    path = work_folder() / f"{name}-samples.npz"
+    if not path.exists():
+        from tests.nets import pictures
+
+        np.savez(path, x=pictures(8, input_shape(name), seed=7))
+    return path
 
 
 def keras_file(name: str) -> Path:
