@@ -8,7 +8,7 @@ from typing import Any
 from exporter.accuracy import Run, score
 from exporter.building.inputs import preprocessing_of
 from exporter.building.options import PixelOptions
-from exporter.building.stages import input_specs, raw_graph
+from exporter.building.stages import finished_graph, input_specs, raw_graph
 from exporter.bundle import find_bundles
 from exporter.console import Console
 from exporter.data import InputSpec, open_data
@@ -94,7 +94,7 @@ class _Trial:
     def source(self, path: Path, said: PixelOptions, options: LoadOptions) -> Result:
         with Store() as store, open_source(path, options) as source:
             raw = raw_graph(source, options, store)
-            specs = input_specs(raw)
+            specs = input_specs(finished_graph(raw)[0])
             prep = preprocessing_of(raw, specs, said)
             counted = self._count(specs, prep, self.labels, lambda x: self._scores(source.reference(x)))
             return {"name": path.name, "engine": f"{source.info.framework} {source.info.version}", **counted}

@@ -1,5 +1,6 @@
 """What all targets of one build share; each part is made when first asked for, and once."""
 
+from dataclasses import replace
 from functools import cached_property
 
 from exporter.accuracy import Accuracy, score
@@ -11,6 +12,7 @@ from exporter.building.stages import Step, finished_graph, input_specs, raw_grap
 from exporter.console import Console
 from exporter.data import Dataset, InputSpec, open_data, synthetic
 from exporter.data.labels import read_labels
+from exporter.data.synthetic import input_range_known
 from exporter.errors import ParityError
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
@@ -18,7 +20,8 @@ from exporter.parity import Limits
 from exporter.passes import Phase
 from exporter.passes.run import checked
 from exporter.preprocessing import Preprocessing
-from exporter.proving.proof import endings, fidelity, require, to_graph, to_source
+from exporter.proving.conditioning import rounding_floor
+from exporter.proving.proof import Findings, breached, endings, fidelity, require, to_graph, to_source
 from exporter.proving.subject import only_scores
 from exporter.sources.open import Source
 from exporter.store import Store
@@ -28,6 +31,15 @@ SAMPLES = 8
 
 MOST_SAMPLES = 16
 """Of the user's samples, at most so many are used and kept in the bundle."""
+
+CHAOTIC = 2e-5
+"""A rounding floor above it makes the limit of 1e-4 a matter of luck: right engines differ by some five times the floor."""
+
+AMPLIFIED = 5
+"""Right engines differ by up to so many times the rounding floor: 3 to 5 seen on nets with seeded weights, where it is 2e-5 to 1e-4."""
+
+WIDEST = 1e-3
+"""No limit is widened beyond it: where float32 tells less, better samples are needed."""
 
 EXACT = Limits(max_rel=1e-4)
 """Cleaning and folding change nothing but float rounding; so does reading a source."""
@@ -40,6 +52,7 @@ class Common:
         self.source, self.options, self.store, self.clock, self.console = source, options, store, clock, console
         self.load_options = options.load_options()
         self.steps: list[Step] = []
+        self.notes: list[str] = []
 
     @cached_property
     def raw(self) -> Graph:
@@ -84,8 +97,42 @@ class Common:
     def samples(self) -> dict[str, Array]:
         """Verification inputs by source name, preprocessed, in the source's layout."""
         if self.data is None:
-            return synthetic(self.specs, self.preprocessing, SAMPLES, self.options.seed)
+            return self._synthetic()
         return self.data.pick(MOST_SAMPLES)[0]
+
+    def _synthetic(self) -> dict[str, Array]:
+        """Random pixels; numbers of mean 0 and deviation 1 where a net is chaotic on pixels: nothing can be proved there."""
+        pixels = synthetic(self.specs, self.preprocessing, SAMPLES, self.options.seed)
+        if not input_range_known(self.specs, self.preprocessing) or (floor := self._floor(pixels)) <= CHAOTIC:
+            return pixels
+        plain = synthetic(self.specs, {}, SAMPLES, self.options.seed)
+        if self._floor(plain) >= floor:
+            return pixels
+        self.notes.append(
+            f"on random pixels one rounding step of its numbers moves the outputs by {floor:.1e}, so no two engines agree there: "
+            "verified on random numbers of mean 0 and deviation 1; better give --samples"
+        )
+        return plain
+
+    def fair(self, asked: Limits, found: Findings) -> Limits:
+        """`asked` where it holds; else widened to what float32 can tell on these samples, and said so."""
+        if asked.max_rel is None or not breached(found, asked):
+            return asked
+        wide = min(AMPLIFIED * self.floor, WIDEST)
+        if wide <= asked.max_rel:
+            return asked
+        said = f"one rounding step of this model's numbers moves its outputs by {self.floor:.1e}: rel up to {wide:.1e} counts as equal"
+        if said not in self.notes:
+            self.notes.append(said)
+        return replace(asked, max_rel=wide)
+
+    @cached_property
+    def floor(self) -> float:
+        """How far one rounding step moves the outputs on these samples."""
+        return self._floor(self.samples)
+
+    def _floor(self, samples: dict[str, Array]) -> float:
+        return rounding_floor(self.raw, to_graph(self.raw.inputs, samples))
 
     @cached_property
     def accuracy(self) -> Accuracy:
@@ -123,11 +170,12 @@ class Common:
         raw = self.raw
         before = evaluate(raw, to_graph(raw.inputs, self.samples))
         found = fidelity(self.graph, to_source(raw.outputs, before), to_source(self.graph.outputs, values))
-        if all(f.breach(EXACT) is None for f in found.values()):
+        limits = self.fair(EXACT, found)
+        if not breached(found, limits):
             return
         halfway = checked(raw, Phase.CLEAN, to_graph(raw.inputs, self.samples))
         checked(halfway, Phase.FOLD, to_graph(halfway.inputs, self.samples))
-        require(found, EXACT, what=f"the cleaned graph of {raw.name}", against="the graph as read")
+        require(found, limits, what=f"the cleaned graph of {raw.name}", against="the graph as read")
 
     def blame_reading(self) -> ParityError | None:
         """The error that says the source was misread, when the raw graph itself leaves the reference."""

@@ -13,7 +13,7 @@ from exporter.errors import MexportError
 from exporter.formats import Artifact
 from exporter.parity import Limits
 from exporter.proving.layers import compare_layers, first_divergence
-from exporter.proving.proof import Findings, endings, fidelity, parity, require, run_artifact, to_graph, to_source, value_shapes
+from exporter.proving.proof import Findings, breached, endings, fidelity, parity, require, run_artifact, to_graph, to_source, value_shapes
 from exporter.runtimes.run import open_engine
 
 ENGINE_LIMIT_S = 900.0
@@ -29,12 +29,14 @@ class Proof:
         fidelity: File against the source's own outputs, likewise.
         outputs: The file's outputs, by source name and layout.
         engine: The engine's facts: name, version, load_ms, ...
+        limits: What was held: the target's, or wider where float32 cannot tell so much on these samples.
     """
 
     parity: Findings
     fidelity: Findings
     outputs: dict[str, Array]
     engine: dict[str, Any]
+    limits: Limits
 
 
 def prove(common: Common, order: Order, artifact: Artifact, clock: Clock) -> Proof:
@@ -45,7 +47,7 @@ def prove(common: Common, order: Order, artifact: Artifact, clock: Clock) -> Pro
         EngineError: If the engine refuses the file, crashes or takes too long.
     """
     values, inputs = common.values, to_graph(common.graph.inputs, common.samples)
-    asked, runtime = order.limits, order.target.runtime
+    runtime = order.target.runtime
     with (
         clock.stage("run"),
         common.console.stage(f"running {artifact.path.name} in {runtime}"),
@@ -53,13 +55,15 @@ def prove(common: Common, order: Order, artifact: Artifact, clock: Clock) -> Pro
     ):
         got = _outputs(common, artifact, engine, inputs)
         found = parity(common.graph, values, got)
-        where = _where(common, artifact, engine, inputs, asked) if any(f.breach(asked) for f in found.values()) else None
+        limits = common.fair(order.limits, found)
+        where = _where(common, artifact, engine, inputs, limits) if breached(found, limits) else None
         facts = dict(engine.facts)
-    require(found, asked, what=artifact.path.name, against="the graph it was written from", where=where)
+    require(found, limits, what=artifact.path.name, against="the graph it was written from", where=where)
     outputs = to_source(common.graph.outputs, got)
     against = fidelity(common.graph, common.reference, outputs)
-    _require_fidelity(common, against, asked, artifact)
-    return Proof(found, against, outputs, facts)
+    limits = common.fair(limits, against)
+    _require_fidelity(common, against, limits, artifact)
+    return Proof(found, against, outputs, facts, limits)
 
 
 def _outputs(common: Common, artifact: Artifact, engine: Child, inputs: Mapping[str, Array]) -> dict[str, Array]:

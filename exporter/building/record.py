@@ -27,7 +27,7 @@ LAYOUTS = {
 
 def manifest(common: Common, order: Order, artifact: Artifact, proof: Proof, numbers: list[dict[str, Any]]) -> Manifest:
     """Everything about a build but the files, which the bundle adds."""
-    asked = order.limits
+    asked = proof.limits
     checks = {"max_rel": asked.max_rel, "min_sqnr_db": asked.min_sqnr_db}
     count = len(next(iter(common.samples.values())))
     return {
@@ -74,8 +74,11 @@ def samples_name(common: Common) -> str:
 def notes(common: Common) -> list[str]:
     """What a reader must know."""
     if input_range(common):
-        return []
-    return ["input range unknown: verified on random numbers of mean 0 and deviation 1; say it with --mean and --std, or give --samples"]
+        return common.notes
+    return [
+        *common.notes,
+        "input range unknown: verified on random numbers of mean 0 and deviation 1; say it with --mean and --std, or give --samples",
+    ]
 
 
 def input_range(common: Common) -> bool:

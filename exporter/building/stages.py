@@ -112,5 +112,5 @@ def source_shape(graph: Graph, port: Port) -> tuple[int, ...]:
 
 
 def input_specs(graph: Graph) -> tuple[InputSpec, ...]:
-    """What the data of each input must look like."""
+    """What the data of each input must look like; only a finished graph tells pictures that are channels last in an ONNX source."""
     return tuple(InputSpec(p.source_name, source_shape(graph, p)[1:], p.layout, p.dtype) for p in graph.inputs)

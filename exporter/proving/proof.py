@@ -135,6 +135,11 @@ def fidelity(graph: Graph, reference: Mapping[str, Array], got: Mapping[str, Arr
     return found
 
 
+def breached(findings: Findings, limits: Limits) -> bool:
+    """Whether any output is beyond the limits."""
+    return any(f.breach(limits) for f in findings.values())
+
+
 def require(findings: Findings, limits: Limits, *, what: str, against: str, where: str | None = None) -> None:
     """Raise unless every output holds the limits.
 

@@ -10,7 +10,7 @@ import numpy as np
 from exporter.array import Array
 from exporter.building.inputs import preprocessing_of
 from exporter.building.options import PixelOptions
-from exporter.building.stages import input_specs, raw_graph, reference
+from exporter.building.stages import finished_graph, input_specs, raw_graph, reference
 from exporter.data import InputSpec, open_data, synthetic
 from exporter.errors import UsageError
 from exporter.parity import Limits
@@ -36,7 +36,7 @@ def verify_bare(
     """
     with Store() as store, open_source(against, LoadOptions(trust=trust)) as source:
         raw = raw_graph(source, LoadOptions(trust=trust), store)
-        specs = input_specs(raw)
+        specs = input_specs(finished_graph(raw)[0])
         prep = preprocessing_of(raw, specs, pixels)
         inputs = open_data(samples, specs, prep, trust=trust).pick(2 * SAMPLES)[0] if samples else synthetic(specs, prep, SAMPLES, seed)
         wanted = reference(source, LoadOptions(trust=trust), inputs, store)
