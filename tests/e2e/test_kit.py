@@ -18,7 +18,8 @@ COUNT = 100
 QUICK = (
     "keras/mnist_cnn_moonflower/mnist_model.h5", "keras/mnist_mlp_sann/mnist_model.keras",
     "keras/teachable_machine_flowers5/flower_model.h5",
-    "tf_savedmodel/mlperf_kws_dscnn/kws_ref_model", "onnx/cifar10_resnet20_56/resnet20.onnx", "onnx/mnist_cnn_nharish/onnx_mnist.onnx", "onnx/fastestdet_coco/FastestDet.onnx",
+    "tf_savedmodel/mlperf_kws_dscnn/kws_ref_model", "onnx/cifar10_resnet20_56/resnet20.onnx", "onnx/mnist_cnn_nharish/onnx_mnist.onnx",
+    "onnx/fastestdet_coco/FastestDet.onnx",
     "keras/gender_mini_xception/gender_mini_XCEPTION.21-0.95.hdf5", "onnx/ultraface_320/version-slim-320.onnx",
 )  # fmt: skip
 """At least one of each kind of source; the others start the same frameworks again and are marked slow."""
