@@ -27,8 +27,8 @@ for its picture input.
 GOLDEN = """## Real trained models, fp32
 
 Right answers on whole test sets by the written file in its engine, and by the model's own framework on the same pictures. Models without
-labelled data are compared on seeded samples only. The own framework's counts were taken once, outside this project; where a photo is cropped
-(ImageNet) their rounding of the crop differs from ours by a pixel, and with our pictures the own framework gets 51 right too.
+labelled data are compared on seeded samples only. The own framework's counts were taken once, outside this project; where a photo is
+cropped (ImageNet) their rounding of the crop differs from ours by a pixel, and with our pictures the own framework gets 51 right too.
 
 """
 EXPORT_TIME = """## Export time

@@ -41,7 +41,10 @@ AMPLIFIED = 5
 WIDEST = 1e-3
 """No limit is widened beyond it: where float32 tells less, better samples are needed."""
 
-EXACT = Limits(max_rel=1e-4)
+USUAL = 1e-4
+"""The limit of an exact float32 stage."""
+
+EXACT = Limits(max_rel=USUAL)
 """Cleaning and folding change nothing but float rounding; so does reading a source."""
 
 
@@ -115,8 +118,8 @@ class Common:
         return plain
 
     def fair(self, asked: Limits, found: Findings) -> Limits:
-        """`asked` where it holds; else widened to what float32 can tell on these samples, and said so."""
-        if asked.max_rel is None or not breached(found, asked):
+        """`asked` where it holds; else widened to what float32 can tell on these samples, and said so. A tighter one than usual stands."""
+        if asked.max_rel is None or asked.max_rel < USUAL or not breached(found, asked):
             return asked
         wide = min(AMPLIFIED * self.floor, WIDEST)
         if wide <= asked.max_rel:

@@ -6,7 +6,7 @@ import onnx_ir as ir
 from exporter.formats.ncnn.elementwise import BINARY, aligned, broadcast, scalar
 from exporter.formats.ncnn.emitter import Emitter, UnsupportedError, dims
 from exporter.formats.ncnn.layer import FLOAT_MAX, Blob
-from exporter.graph import const
+from exporter.graph import attr, const
 
 Sized = tuple[Blob, tuple[int, ...]]
 
@@ -54,14 +54,23 @@ def emit_where(e: Emitter, node: ir.Node) -> None:
 
 
 def emit_cast(e: Emitter, node: ir.Node) -> None:
-    """Between float and bool the numbers stay."""
+    """From bool to float the numbers stay; a float is true where it is not 0."""
     value, target = node.inputs[0], node.outputs[0]
     kinds = {ir.DataType.FLOAT, ir.DataType.BOOL}
     if value is None or value.dtype not in kinds or target.dtype not in kinds:
         raise UnsupportedError(f"casts to {target.dtype}; ncnn computes in floats")
     if value.dtype == ir.DataType.FLOAT and target.dtype == ir.DataType.BOOL:
-        raise UnsupportedError("casts a float to bool; compare it instead")
+        size = e.emit("UnaryOp", [e.blob(value)], dims(value), {0: 0}, name=f"{value.name}_size")
+        e.put(target, e.emit("Threshold", [size], size.shape, {0: 0.0}))
+        return
     e.put(target, e.blob(value))
+
+
+def emit_thresholded_relu(e: Emitter, node: ir.Node) -> None:
+    """x where x > alpha, else 0."""
+    x, shape = e.blob(node.inputs[0]), dims(node.outputs[0])
+    above = e.emit("Threshold", [x], x.shape, {0: float(attr(node, "alpha", 1.0))})
+    e.put(node.outputs[0], broadcast(e, (x, shape), (above, shape), shape, BINARY["Mul"]))
 
 
 def _operand(e: Emitter, value: ir.Value | None, out: tuple[int, ...]) -> Sized:

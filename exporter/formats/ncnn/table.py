@@ -37,6 +37,7 @@ OPS: dict[str, Callable[[Emitter, ir.Node], None]] = {
     "LpNormalization": normalise.emit_lp_normalisation,
     "Where": compare.emit_where,
     "Cast": compare.emit_cast,
+    "ThresholdedRelu": compare.emit_thresholded_relu,
     "Resize": resize.emit_resize,
     "Concat": shape.emit_concat,
     "Split": slicing.emit_split,
