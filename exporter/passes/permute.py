@@ -26,7 +26,7 @@ UNARY = frozenset({
 _BINARY = frozenset({"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "PRelu", "Sum", "Mean"})
 _AXIS = frozenset({"Concat", "Softmax", "LogSoftmax", "Split"})
 
-FLEXIBLE = UNARY | _BINARY | _AXIS | REDUCTIONS | {"Pad", "Slice", "Resize"}
+FLEXIBLE = UNARY | _BINARY | _AXIS | REDUCTIONS | {"Pad", "Slice", "Resize", "Squeeze", "Gather"}
 """Operators that a Transpose can be moved through."""
 
 
@@ -131,7 +131,7 @@ def _changes(graph: Graph, node: ir.Node, perm: Perm) -> tuple[dict[str, Any], d
         return {"axis": perm[attr(node, "axis", default) % rank]}, {}, perm
     if op in REDUCTIONS:
         return _reduction(node, perm)
-    return {"Pad": _pad, "Slice": _slice, "Resize": _resize}[op](node, perm)
+    return {"Pad": _pad, "Slice": _slice, "Resize": _resize, "Squeeze": _squeeze, "Gather": _gather}[op](node, perm)
 
 
 def _reduction(node: ir.Node, perm: Perm) -> tuple[dict[str, Any], dict[int, Array], Perm] | None:
@@ -141,8 +141,14 @@ def _reduction(node: ir.Node, perm: Perm) -> tuple[dict[str, Any], dict[int, Arr
     constants: dict[int, Array] = {1: np.array(sorted(perm[a] for a in axes), np.int64)}
     if attr(node, "keepdims", 1):
         return {}, constants, perm
-    left = [p for i, p in enumerate(perm) if i not in axes]
-    return {}, constants, tuple(sorted(left).index(p) for p in left)
+    return {}, constants, _without(perm, axes)
+
+
+def _without(perm: Perm, axes: Iterable[int]) -> Perm:
+    """The permutation of what is left when logical axes are dropped."""
+    dropped = set(axes)
+    left = [p for i, p in enumerate(perm) if i not in dropped]
+    return tuple(sorted(left).index(p) for p in left)
 
 
 def _pad(node: ir.Node, perm: Perm) -> tuple[dict[str, Any], dict[int, Array], Perm] | None:
@@ -159,6 +165,22 @@ def _slice(node: ir.Node, perm: Perm) -> tuple[dict[str, Any], dict[int, Array],
     if len(node.inputs) < 4 or axes is None:
         return None
     return {}, {3: np.array([perm[int(a) % len(perm)] for a in axes], np.int64)}, perm
+
+
+def _squeeze(node: ir.Node, perm: Perm) -> tuple[dict[str, Any], dict[int, Array], Perm] | None:
+    given = const_input(node, 1)
+    if given is None:
+        return None
+    axes = [int(a) % len(perm) for a in given]
+    return {}, {1: np.array(sorted(perm[a] for a in axes), np.int64)}, _without(perm, axes)
+
+
+def _gather(node: ir.Node, perm: Perm) -> tuple[dict[str, Any], dict[int, Array], Perm] | None:
+    """One index drops its axis, a row of indices keeps it."""
+    indices, axis = const_input(node, 1), int(attr(node, "axis", 0)) % len(perm)
+    if indices is None or indices.ndim > 1:
+        return None
+    return {"axis": perm[axis]}, {}, perm if indices.ndim else _without(perm, [axis])
 
 
 def _resize(node: ir.Node, perm: Perm) -> tuple[dict[str, Any], dict[int, Array], Perm] | None:

@@ -2,6 +2,8 @@
 
 Given:   a = Relu(Transpose(x, p));  b = Add(a, Transpose(y, p));  c = Concat(b, Transpose(z, p), axis=i)
 Result:  c = Transpose(Concat(Add(Relu(x), y), z, axis=p[i]), p)
+Given:   q, k, v = Gather(Transpose(qkv, (2, 0, 3, 1, 4)), 0 | 1 | 2, axis=0)       attention: the batch is not in front
+Result:  q, k, v = Transpose(Gather(qkv, 0 | 1 | 2, axis=2), (0, 2, 1, 3))
 """
 
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ _DEPTH = 12
 
 @dataclass(frozen=True, slots=True)
 class PushTransposes(NodePass):
-    """Exact: data is moved only. Left alone: a move that would make more Transposes, with none ahead to meet."""
+    """Exact: data is moved only. Left alone: a move that would make more Transposes, with none ahead to meet and the batch in front."""
 
     phase: ClassVar[Phase] = Phase.CLEAN
     ops: ClassVar[frozenset[str]] = FLEXIBLE
@@ -30,9 +32,10 @@ class PushTransposes(NodePass):
             if value is None or before is None or before.op_type != "Transpose" or not attr(before, "perm"):
                 continue
             grows = len(node.outputs) > 1 or not all(u.op_type in FLEXIBLE | {"Transpose"} for u in value.consumers())
-            if value.is_graph_output() or (grows and not _meets_transpose(node, _DEPTH)):
+            perm = tuple(attr(before, "perm"))
+            if value.is_graph_output() or (grows and perm[0] == 0 and not _meets_transpose(node, _DEPTH)):
                 continue
-            if pull_through(graph, node, tuple(attr(before, "perm"))):
+            if pull_through(graph, node, perm):
                 return 1
         return 0
 

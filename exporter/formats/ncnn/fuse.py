@@ -103,13 +103,16 @@ def _only_picks(layer: Layer) -> bool:
 def _activation(chain: Chain, layer: Layer) -> None:
     """One activation behind a convolution or dense layer."""
     after = chain.next(layer) if layer.kind in HOSTS else None
-    found = _as_parameters(after) if after is not None else None
+    found = _as_parameters(after) if after is not None and after.kind in _ACTIVATIONS else None
     if after is not None and found is not None:
         which, numbers = found
         layer.params[9] = which
         if numbers:
             layer.params[10] = numbers
         chain.absorb(layer, after)
+
+
+_ACTIVATIONS = frozenset({"ReLU", "Clip", "Sigmoid", "Mish", "HardSwish"})
 
 
 def _as_parameters(layer: Layer) -> tuple[int, tuple[float, ...]] | None:
@@ -130,5 +133,6 @@ def _as_parameters(layer: Layer) -> tuple[int, tuple[float, ...]] | None:
 
 
 def _number(param: Param) -> float:
-    assert not isinstance(param, tuple)
+    if isinstance(param, tuple):
+        raise TypeError(f"a single number is needed here, not the row {param}")
     return float(param)

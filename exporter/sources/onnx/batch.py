@@ -150,12 +150,14 @@ def _slice(node: ir.Node, one: Facts, two: Facts) -> None:
     given = one.constant(node, 3)
     axes = [int(a) % len(x1) for a in (given if given is not None else range(len(starts)))]
     steps = one.constant(node, 4)
-    new = ends.copy()
+    new = ends.astype(np.int64)
     for i, a in enumerate(axes):
         whole = a == axis and starts[i] == 0 and ends[i] >= x1[a] and (steps is None or steps[i] == 1)
         new[i] = OPEN_END if whole else ends[i]
     if not np.array_equal(new, ends):
-        _set(node, 2, "ends", new.tolist(), ends)
+        for index, role, old in ((1, "starts", starts), (2, "ends", new), (3, "axes", given), (4, "steps", steps)):
+            if old is not None:
+                set_input(node, index, constant(node, role, old.astype(np.int64)))
 
 
 def _resize(node: ir.Node, one: Facts, two: Facts) -> None:

@@ -1,6 +1,6 @@
 """What an ONNX file may hold that we refuse by name, all at once, with the way on."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import numpy as np
 import onnx_ir as ir
@@ -78,7 +78,7 @@ def _living(graph: ir.Graph) -> list[ir.Node]:
     return [n for n in graph if n in needed]
 
 
-def _remedy(graph: ir.Graph, refused: Iterable[ir.Node], facts: Facts) -> str:
+def _remedy(graph: ir.Graph, refused: Mapping[ir.Node, str], facts: Facts) -> str:
     """The computed values right before the refused part: where `--outputs` may cut; and finished outputs beside it."""
     tainted: set[ir.Node] = set()
     border: dict[str, None] = {}
@@ -94,6 +94,8 @@ def _remedy(graph: ir.Graph, refused: Iterable[ir.Node], facts: Facts) -> str:
             if computed and value is not None and value.producer() not in tainted and not value.is_graph_input():
                 border[value.name or ""] = None
     border.update({v.name or "": None for v in graph.outputs if v.producer() not in tainted})
+    if not border and set(refused.values()) == {_INT8}:
+        return "export or download the float model: the one before it was quantized"
     if not border:
         return "export the model again without these layers"
     return f"cut the model before them: --outputs {','.join(list(border)[:_NAMED])}"

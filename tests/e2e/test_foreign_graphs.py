@@ -1,0 +1,91 @@
+"""Blocks as PyTorch and Paddle users export them, built in all three formats and proved against the file itself."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+import pytest
+
+import exporter as mx
+from exporter.array import Array
+from exporter.passes.run import clean
+from exporter.sources.open import LoadOptions, open_source
+from tests.sources.torch_graphs import W, model
+
+TARGETS = ["ncnn-arm64", "tflite-arm64", "onnx-arm64"]
+CASES: dict[str, onnx.ModelProto] = {}
+
+QKV = {
+    "gather": "q = Gather<axis=0>(t, i0) k = Gather<axis=0>(t, i1) v = Gather<axis=0>(t, i2)",
+    "split": "qs, ks, vs = Split<axis=0>(t, ones) q = Squeeze(qs, z) k = Squeeze(ks, z) v = Squeeze(vs, z)",
+    "slice": """qs = Slice(t, z, o, z) q = Squeeze(qs, z) ks = Slice(t, o, w2, z) k = Squeeze(ks, z)
+ vs = Slice(t, w2, w3, z) v = Squeeze(vs, z)""",
+}
+"""How exporters take queries, keys and values out of (3, N, heads, tokens, width)."""
+NUMBERS: Mapping[str, Array] = {
+    "i0": np.array(0), "i1": np.array(1), "i2": np.array(2), "ones": np.array([1, 1, 1]), "z": np.array([0]), "o": np.array([1]),
+    "w2": np.array([2]), "w3": np.array([3]),
+}  # fmt: skip
+
+for name, taken in QKV.items():
+    CASES[f"attention_{name}"] = model(
+        f"""g (float[1,6,8] x) => (float[1,6,8] y) {{
+ m = MatMul(x, wq) a = Add(bq, m) r = Reshape(a, s5) t = Transpose<perm=[2,0,3,1,4]>(r)
+ {taken}
+ kt = Transpose<perm=[0,1,3,2]>(k) qk = MatMul(q, kt) sc = Mul(qk, c) p = Softmax<axis=-1>(sc) at = MatMul(p, v)
+ u = Transpose<perm=[0,2,1,3]>(at) f = Reshape(u, s3) pm = MatMul(f, wp) pa = Add(bp, pm) y = Add(x, pa) }}""",
+        {
+            "wq": W(8, 24),
+            "bq": W(24),
+            "s5": np.array([1, 6, 3, 2, 4]),
+            "c": np.float32(0.5),
+            "s3": np.array([1, 6, 8]),
+            "wp": W(8, 8),
+            "bp": W(8),
+        }
+        | {k: v for k, v in NUMBERS.items() if k in taken},
+    )
+CASES["convnext"] = model(
+    """g (float[1,8,6,6] x) => (float[1,8,6,6] y) {
+ d = Conv<kernel_shape=[7,7],pads=[3,3,3,3],group=8>(x, wd, bd) t = Transpose<perm=[0,2,3,1]>(d)
+ n = LayerNormalization<axis=-1,epsilon=1e-6>(t, lg, lb) a = MatMul(n, w1) b = Add(b1, a)
+ q = Div(b, k) e = Erf(q) e1 = Add(e, one) g0 = Mul(b, e1) h = Mul(g0, half)
+ m = MatMul(h, w2) mb = Add(b2, m) l = Mul(gamma, mb) u = Transpose<perm=[0,3,1,2]>(l) y = Add(x, u) }""",
+    {"wd": W(8, 1, 7, 7), "bd": W(8), "lg": W(8), "lb": W(8), "w1": W(8, 32), "b1": W(32), "k": np.float32(2**0.5)}
+    | {"one": np.float32(1), "half": np.float32(0.5), "w2": W(32, 8), "b2": W(8), "gamma": W(8)},
+    opset=17,
+)
+CASES["gated_split"] = model(
+    """g (float[1,3,8,8] x) => (float[1,4,8,8] a, float[1,2,8,8] b) {
+ c = Conv<kernel_shape=[1,1]>(x, w, bias) p, q = Split<axis=1>(c, sizes) a = Relu(p) b = HardSigmoid(q) }""",
+    {"w": W(6, 3, 1, 1), "bias": W(6), "sizes": np.array([4, 2])},
+)
+CASES["int32_slice"] = model(
+    "g (float[1,6,8] x) => (float[1,3,8] y) { r = Relu(x) y = Slice(r, s, e, a) }",
+    {"s": np.array([0, 0], "i4"), "e": np.array([2**31 - 1, 3], "i4"), "a": np.array([0, 1], "i4")},
+)
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEXPORT_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("cached")
+@pytest.mark.parametrize("name", CASES)
+def test_builds_in_every_format(name, tmp_path):
+    path = tmp_path / f"{name}.onnx"
+    onnx.save(CASES[name], path)
+    for outcome in mx.build_all(path, TARGETS, precision="fp32", output=str(tmp_path / "out")):
+        assert outcome.error is None, outcome.error  # parity and fidelity within 1e-4 are part of every build
+
+
+@pytest.mark.parametrize("name", [f"attention_{n}" for n in QKV])
+def test_attention_keeps_the_batch_in_front(name, tmp_path):
+    path = tmp_path / f"{name}.onnx"
+    onnx.save(CASES[name], path)
+    with open_source(path, LoadOptions()) as source:
+        graph = source.load()
+    clean(graph)
+    assert all(str(v.shape[0]) == "N" for n in graph.nodes for v in n.outputs)
+    assert sum(n.op_type == "Transpose" for n in graph.nodes) == 4  # one each for queries, keys (transposed at once), values, and back
