@@ -14,6 +14,7 @@ from exporter.bundle import Manifest, Reference, check_place, read_bundle, write
 from exporter.disk import sync_tree
 from exporter.errors import MexportError
 from exporter.formats import Artifact, load_writer
+from exporter.formats.tflite.metadata import Normalization, add_metadata
 from exporter.report import documents
 
 LABELS = "labels.txt"
@@ -113,6 +114,18 @@ def _write(common: Common, order: Order, folder: Path, clock: Clock) -> Artifact
     graph = common.graph
     with clock.stage("write"), common.console.stage(f"writing {order.target.format}"):
         artifact = load_writer(order.target.format).write(graph, folder, order.options)
+        if order.target.format == "tflite":
+            _describe(common, artifact)
         sync_tree(folder)
     check_size(order, artifact)
     return artifact
+
+
+def _describe(common: Common, artifact: Artifact) -> None:
+    """Labels and what is known of the normalization, as the TFLite file's own metadata; a guess is not written as a fact."""
+    known = {
+        tensor.name: Normalization(prep.mean, prep.std, prep.color)
+        for port, tensor in zip(common.graph.inputs, artifact.inputs, strict=True)
+        if not (prep := common.preprocessing[port.source_name]).assumed
+    }
+    add_metadata(artifact, common.class_names or None, known)
