@@ -156,7 +156,11 @@ def open_source(path: Path | str, options: LoadOptions | None = None) -> Source:
 def _framework_of(kind: str, path: Path) -> str:
     if kind == "h5":
         return "tf_keras" if _keras_major(path) < 3 else "keras"
-    return {"keras": "keras", "saved_model": "tensorflow", "onnx": "onnxruntime"}[kind]
+    if kind == "keras":
+        from exporter.sources.keras.stored import read_stored
+
+        return read_stored(path).framework
+    return {"saved_model": "tensorflow", "onnx": "onnxruntime"}[kind]
 
 
 def _keras_major(path: Path) -> int:

@@ -1,5 +1,8 @@
 """The one door: kinds by content, names, hashes, the reference in a child process."""
 
+import importlib.metadata
+import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -41,3 +44,13 @@ def test_name_given(file: Path) -> None:
 def test_options_survive_json() -> None:
     options = LoadOptions({None: (1, 3, 8, 8), "a": (1, 2)}, ("i",), ("o", "p"), True, "pkg.module", "n")
     assert LoadOptions.from_json(options.to_json()) == options
+
+
+@pytest.mark.parametrize(("version", "framework"), [("2.15.0", "tf_keras"), ("3.5.0", "keras")])
+def test_framework_of_a_keras_file(version: str, framework: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps({"class_name": "Sequential", "config": {}}))
+        archive.writestr("metadata.json", json.dumps({"keras_version": version}))
+    info = open_source(tmp_path / "m.keras").info
+    assert (info.format, info.framework) == ("keras", framework)
+    assert info.version == importlib.metadata.version(framework.replace("_", "-"))

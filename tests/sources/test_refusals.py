@@ -109,6 +109,12 @@ GRAPHS: dict[str, tuple[onnx.ModelProto, str, str]] = {
         "--outputs",
     ),
     "open axes": (model("g (float[N,3,h,w_] x) => (float[N,3,h,w_] y) { y = Relu(x) }"), r"x \(\?, 3, \?, \?\)", "x=1,3,224,224"),
+    "left by tf2onnx": (
+        model("g (float[N,3] x) => (float[M,3] y) { y = StatefulPartitionedCall(x,w) }", {"w": W(3)}),
+        r"y \(StatefulPartitionedCall\): a TensorFlow function",
+        "run_functions_eagerly",
+    ),
+    "no operator": (model("g (float[N,3] x) => (float[M,3] y) { y = Frobnicate(x) }"), r"y \(Frobnicate\): ONNX has no such", ""),
     "misfit": (model("g (float[N,3] x) => (float[N,3] y) { y = MatMul(x,w) }", {"w": W(4, 3)}), r"node y \(MatMul\)", "--input-shape"),
 }
 

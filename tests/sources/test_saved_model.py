@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 
 from exporter.array import Array
@@ -16,6 +17,7 @@ from exporter.graph.evaluate import evaluate
 from exporter.graph.files import load_graph
 from exporter.sources.options import LoadOptions
 from exporter.sources.saved_model import Session
+from exporter.sources.saved_model.check import check
 from exporter.sources.saved_model.stored import needs_repair, read
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -126,6 +128,44 @@ def test_refusals(tmp_path: Path) -> None:
     (tmp_path / "open/saved_model.pb").write_bytes(b"\x12\xff\xff")
     with pytest.raises(SourceError, match="damaged"):
         Session(str(tmp_path / "open"))
+
+
+def test_only_signature_under_another_name(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    made = module(tf, lambda m, x: tf.nn.relu(x) * 2, (None, 5), tf.float32)
+    tf.saved_model.save(made, str(tmp_path / "m"), signatures={"predict": made.call})
+    _, graph = opened(tmp_path / "m", tmp_path)
+    assert [p.source_name for p in graph.inputs] == ["x"]
+
+
+CHAOS = 1e6
+"""Turns a rounding step of an input near 255 into many turns of a sine."""
+
+
+def chaotic(tf: Any, factor: float) -> Any:
+    """A signature that is calm for inputs up to 1, and amplifies rounding beyond that: no two implementations agree there."""
+
+    def call(made: Any, x: Any) -> Any:
+        mixed = tf.linalg.matmul(x, made.mix)
+        return mixed * factor + tf.sin(CHAOS * tf.nn.relu(mixed - 40.0))
+
+    made = module(tf, call, (None, 64), tf.float32)
+    made.mix = tf.Variable(np.random.default_rng(1).random((64, 8)).astype("f4"))
+    return made
+
+
+def test_rounding_that_a_model_amplifies_is_no_difference(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    made = chaotic(tf, 1e-3)
+    tf.saved_model.save(made, str(tmp_path / "m"), signatures=made.call)
+    session, graph = opened(tmp_path / "m", tmp_path)
+    assert session.facts["way"] == "signature"
+    mix = next(v for v in graph.model.graph.initializers.values() if v.const_value is not None and v.const_value.size == 512)
+    mix.const_value = ir.Tensor(mix.const_value.numpy() * np.float32(1.01), name=mix.name)
+    with pytest.raises(SourceError, match="differs from the serving signature"):
+        check(graph, session.serving, "m")
 
 
 def test_code_is_not_run(tmp_path: Path) -> None:

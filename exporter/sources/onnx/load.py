@@ -1,5 +1,6 @@
 """ONNX file to Graph."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ def from_proto(proto: Any, arrays: Mapping[str, Array], folder: Path, options: L
         from onnx import inliner
 
         proto = inliner.inline_local_functions(proto)
+    logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # what is wrong with a file is told in our words
     model = ir.from_proto(proto)
     attach(model, arrays, folder)
     _real_inputs(model)

@@ -16,6 +16,8 @@ _DYNAMIC = "its output's size depends on the data"
 _TEXT = "text is not computed on"
 _RANDOM = "its result is random"
 _INT8 = "the model is quantized already; give the float model, `--precision int8` quantizes it"
+_UNTRANSLATED = "a TensorFlow function that tf2onnx left untranslated, as it does with grouped convolutions; the file is not valid ONNX"
+_UNKNOWN = "ONNX has no such operator; the file is not valid ONNX"
 
 REFUSED: dict[str, str] = {
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _RECURRENT),
@@ -24,6 +26,7 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys(("StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch", "TfIdfVectorizer"), _TEXT),
     **dict.fromkeys(("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"), _RANDOM),
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger"), _INT8),
+    **dict.fromkeys(("PartitionedCall", "StatefulPartitionedCall"), _UNTRANSLATED),
     **dict.fromkeys(("SplitToSequence", "ConcatFromSequence", "OptionalGetElement", "OptionalHasElement", "Optional"), _CONTROL),
 }
 """Operators that no export holds for now, with the reason."""
@@ -51,6 +54,8 @@ def refuse(model: ir.Model, facts: Facts) -> None:
 
 
 def _reason(node: ir.Node, facts: Facts) -> str | None:
+    from onnx import defs
+
     if node.op_type.startswith(("QLinear", "QGemm", "QAttention")):
         return _INT8
     if node.domain not in ("", "ai.onnx"):
@@ -63,7 +68,7 @@ def _reason(node: ir.Node, facts: Facts) -> str | None:
     if node.op_type == "Dropout":
         mode = facts.constant(node, 2)
         return trains if mode is not None and bool(np.any(mode)) else None
-    return REFUSED.get(node.op_type)
+    return REFUSED.get(node.op_type) or (None if defs.has(node.op_type) else _UNKNOWN)
 
 
 def _living(graph: ir.Graph) -> list[ir.Node]:
@@ -80,6 +85,8 @@ def _living(graph: ir.Graph) -> list[ir.Node]:
 
 def _remedy(graph: ir.Graph, refused: Mapping[ir.Node, str], facts: Facts) -> str:
     """The computed values right before the refused part: where `--outputs` may cut; and finished outputs beside it."""
+    if _UNTRANSLATED in refused.values():
+        return "give the Keras or SavedModel source itself; or call `tf.config.run_functions_eagerly(True)` before tf2onnx"
     tainted: set[ir.Node] = set()
     border: dict[str, None] = {}
     bad = set(refused)

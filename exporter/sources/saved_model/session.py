@@ -6,22 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from exporter.array import Array
 from exporter.errors import MexportError, SourceError, UsageError
-from exporter.graph import Graph, shape_of
-from exporter.graph.evaluate import evaluate
+from exporter.graph import Graph
 from exporter.graph.files import save_graph
 from exporter.sources.keras.loading import framework
 from exporter.sources.options import LoadOptions
+from exporter.sources.saved_model.check import check
 from exporter.sources.saved_model.layers import through_layers
 from exporter.sources.saved_model.serving import Serving, open_serving
 from exporter.sources.saved_model.stored import needs_repair, read, repaired
 from exporter.sources.saved_model.traced import through_signature
-
-TOLERANCE = 1e-3
-"""Of the largest output: float32 sums in another order; a wrong graph differs by far more."""
 
 
 class Session:
@@ -84,36 +79,14 @@ class Session:
         try:
             with self._repaired() as folder:
                 graph = through_layers(self.stored, folder, self.serving, shapes, self.name)
-            self._check(graph)
+            check(graph, self.serving, self.name)
             self.facts = {"way": "layers"}
         except MexportError as why:
             self.facts = {"way": "signature", "not_layers": why.message}
             inlinable = self._open_repaired() if needs_repair(self.stored) else self.serving
             graph = through_signature(inlinable, self.options.input_shapes, self.name)
-            self._check(graph)
+            check(graph, self.serving, self.name)
         return graph
-
-    def _check(self, graph: Graph) -> None:
-        """The Graph against the serving signature, on numbers as small as normalised and as large as raw pixels.
-
-        Raises:
-            SourceError: If an output differs; names it.
-        """
-        rng = np.random.default_rng(0)
-        values = {v.name: v for v in graph.model.graph.inputs}
-        inputs, feeds = {}, {}
-        for port in graph.inputs:
-            x = rng.random((4, *shape_of(values[port.name])[1:]), np.float32)
-            x[2:] *= 255
-            x = np.rint(x * 100) if "int" in port.dtype else x
-            x = x.clip(0, 127) if port.dtype == "int8" else x.clip(0, 255)
-            inputs[port.name], feeds[port.source_name] = x, port.to_source(x)
-        want, got = self.serving.reference(feeds), evaluate(graph, inputs)
-        for port in graph.outputs:
-            a, b = want[port.source_name], port.to_source(got[port.name])
-            limit = TOLERANCE * max(float(np.abs(a).max(initial=0)), 1e-6)
-            if a.shape != b.shape or not np.allclose(a, b, rtol=0, atol=limit, equal_nan=True):
-                raise SourceError(f"{self.name}: output {port.source_name} of the graph read differs from the serving signature's")
 
     def reference(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Any], dict[str, Array]]:
         """The serving signature's outputs by name, for n samples by input name."""
