@@ -35,7 +35,11 @@ def close(a: float, b: float) -> bool:
 
 
 def product(value: ir.Value, depth: int = 4) -> Product:
-    """The factors of a value: through Mul, and Div by a number, as far as they have one reader each."""
+    """The factors of a value: through Mul, Neg, and Div by a number, as far as they have one reader each."""
+    minus = made_by(value, "Neg")
+    if minus is not None and minus.inputs[0] is not None and depth > 0:
+        inner = product(minus.inputs[0], depth - 1) if len(minus.inputs[0].uses()) == 1 else Product(1.0, (minus.inputs[0],))
+        return Product(-inner.number, inner.values)
     node = made_by(value, "Mul")
     if node is None or depth == 0:
         return Product(1.0, (value,))

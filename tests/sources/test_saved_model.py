@@ -15,6 +15,7 @@ from exporter.errors import SourceError, UsageError
 from exporter.graph import Graph, shape_of
 from exporter.graph.evaluate import evaluate
 from exporter.graph.files import load_graph
+from exporter.passes.run import clean
 from exporter.sources.options import LoadOptions
 from exporter.sources.saved_model import Session
 from exporter.sources.saved_model.check import check
@@ -128,6 +129,17 @@ def test_refusals(tmp_path: Path) -> None:
     (tmp_path / "open/saved_model.pb").write_bytes(b"\x12\xff\xff")
     with pytest.raises(SourceError, match="damaged"):
         Session(str(tmp_path / "open"))
+
+
+def test_exact_gelu(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    made = module(tf, lambda m, x: tf.nn.gelu(tf.nn.conv2d(x, m.w, 1, "SAME")), (None, 8, 8, 3), tf.float32)
+    tf.saved_model.save(made, str(tmp_path / "m"), signatures=made.call)
+    _, graph = opened(tmp_path / "m", tmp_path)
+    clean(graph)
+    assert "Gelu" in {n.op_type for n in graph.nodes}
+    assert not {"Erf", "Erfc", "Neg"} & {n.op_type for n in graph.nodes}
 
 
 def test_only_signature_under_another_name(tmp_path: Path) -> None:

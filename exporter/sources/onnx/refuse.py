@@ -85,6 +85,8 @@ def _living(graph: ir.Graph) -> list[ir.Node]:
 
 def _remedy(graph: ir.Graph, refused: Mapping[ir.Node, str], facts: Facts) -> str:
     """The computed values right before the refused part: where `--outputs` may cut; and finished outputs beside it."""
+    if _UNKNOWN in refused.values():
+        return "export the model again; if tf2onnx made the file, give the Keras model or SavedModel that it was made from"
     if _UNTRANSLATED in refused.values():
         return "give the Keras or SavedModel source itself; or call `tf.config.run_functions_eagerly(True)` before tf2onnx"
     tainted: set[ir.Node] = set()

@@ -57,7 +57,7 @@ def _numbers(graph: Graph, port: Port, largest: float, rng: np.random.Generator)
     x = rng.random((2, *shape_of(value)[1:]), np.float32)
     if "int" not in port.dtype:
         return x * np.float32(largest)
-    return np.rint(x * max(largest, 100)).clip(0, 127 if port.dtype == "int8" else 255)
+    return np.asarray(np.rint(x * max(largest, 100)).clip(0, 127 if port.dtype == "int8" else 255))
 
 
 def _agree(want: Array, got: Array) -> bool:

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from exporter.errors import SourceError
 from exporter.graph import CHANNELS_FIRST, Graph
 from exporter.sources.onnx import from_proto
@@ -83,7 +85,26 @@ def _convert(serving: Serving, dims: Mapping[str, Sequence[int | None]], name: s
         raise SourceError(
             f"tf2onnx cannot translate the serving signature of {name}: {first}", hint="export the model as .keras or .onnx"
         ) from problem
+    _spell_erfc(proto.graph)
     return proto
+
+
+def _spell_erfc(graph: Any) -> None:
+    """tf2onnx passes TensorFlow's Erfc through, which ONNX lacks: erfc(x) = 1 + erf(-x)."""
+    from onnx import helper, numpy_helper
+
+    nodes = []
+    for node in graph.node:
+        if node.op_type != "Erfc" or node.domain:
+            nodes.append(node)
+            continue
+        y = node.output[0]
+        graph.initializer.append(numpy_helper.from_array(np.ones((), np.float32), f"{y}__one"))
+        nodes.append(helper.make_node("Neg", [node.input[0]], [f"{y}__negative"], name=f"{node.name}__negative"))
+        nodes.append(helper.make_node("Erf", [f"{y}__negative"], [f"{y}__erf"], name=f"{node.name}__erf"))
+        nodes.append(helper.make_node("Add", [f"{y}__erf", f"{y}__one"], [y], name=node.name))
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _name_outputs(graph: Graph, names: Sequence[str]) -> None:
