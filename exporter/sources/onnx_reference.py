@@ -29,6 +29,7 @@ class Session:
         model: str | bytes = str(file) if not (choices.inputs or choices.outputs) else cut(file, choices.inputs, choices.outputs)
         self.engine = _start(file.name, model, setting)
         self.inputs = {i.name: i for i in self.engine.get_inputs()}
+        self.unread = set() if isinstance(model, bytes) else unread(file)
         self.batch = next((i.shape[0] for i in self.inputs.values() if i.shape and isinstance(i.shape[0], int) and i.shape[0] > 0), 1)
 
     def reference(self, arrays: dict[str, Array]) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -44,9 +45,15 @@ class Session:
     def _run(self, arrays: dict[str, Array], start: int, stop: int) -> dict[str, Array]:
         rows = np.arange(start, start + self.batch).clip(max=stop - 1)  # the last one is repeated to fill a fixed batch
         feeds = {name: _typed(x[rows], self.inputs[name].type) for name, x in arrays.items() if name in self.inputs}
+        feeds |= {name: self._zeros(one) for name, one in self.inputs.items() if name in self.unread}
         names = [o.name for o in self.engine.get_outputs()]
         results = self.engine.run(names, feeds)
         return {name: self._rows(y)[: stop - start] for name, y in zip(names, results, strict=True)}
+
+    def _zeros(self, one: Any) -> Array:
+        """For an input that no node reads and onnxruntime wants all the same; open axes have the batch's length, or 1."""
+        shape = [d if isinstance(d, int) and d > 0 else 1 if i else self.batch for i, d in enumerate(one.shape)]
+        return _typed(np.zeros(shape, np.float32), one.type)
 
     def _rows(self, y: Array) -> Array:
         """An output with the batch in front, also where a file for one sample dropped that axis; fractions as float32."""
@@ -115,6 +122,15 @@ def cut(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
     body.output.extend(onnx.ValueInfoProto(name=name) for name in ends)
     proto.graph.CopyFrom(body)
     return bytes(proto.SerializeToString())
+
+
+def unread(path: Path) -> set[str]:
+    """Names of the file's inputs that no node reads and that are no output."""
+    from exporter.sources.onnx.mapped import read
+
+    graph = read(path)[0].graph
+    read_by_nodes = {name for node in graph.node for name in _reads(node)} | {o.name for o in graph.output}
+    return {i.name for i in graph.input} - read_by_nodes
 
 
 def _inferred(path: Path) -> Any:

@@ -109,3 +109,12 @@ def test_kit_models(kit: Path) -> None:
     assert files
     for path in files:
         assert_same(path, load(path, LoadOptions(), path.stem), tolerance=1e-4)  # deep nets, sums of thousands of terms
+
+
+def test_inputs_that_no_node_reads(tmp_path: Path) -> None:
+    """As tf2onnx lists the constants of Normalization layers."""
+    proto = model("g (float[N,3] x, float[1,1,1,3] mean) => (float[N,4] y) { y = MatMul(x,w) }", {"w": W(3, 4)})
+    onnx.save(proto, tmp_path / "m.onnx")
+    graph = load(tmp_path / "m.onnx", LoadOptions(), "m")
+    assert [p.source_name for p in graph.inputs] == ["x"]
+    assert_same(tmp_path / "m.onnx", graph)

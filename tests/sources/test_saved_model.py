@@ -17,7 +17,7 @@ from exporter.graph.evaluate import evaluate
 from exporter.graph.files import load_graph
 from exporter.passes.run import clean
 from exporter.sources.options import LoadOptions
-from exporter.sources.saved_model import Session
+from exporter.sources.saved_model import Session, frozen
 from exporter.sources.saved_model.check import check
 from exporter.sources.saved_model.stored import needs_repair, read
 
@@ -140,6 +140,21 @@ def test_exact_gelu(tmp_path: Path) -> None:
     clean(graph)
     assert "Gelu" in {n.op_type for n in graph.nodes}
     assert not {"Erf", "Erfc", "Neg"} & {n.op_type for n in graph.nodes}
+
+
+def test_big_weights_go_around_the_translation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    def call(made: Any, x: Any) -> Any:
+        y = tf.nn.relu(tf.nn.conv2d(x, made.w, 2, "SAME"))
+        return tf.linalg.matmul(tf.reshape(y, [-1, 64]), made.v)
+
+    made = module(tf, call, (None, 8, 8, 3), tf.float32)
+    made.v = tf.Variable(np.random.default_rng(2).standard_normal((64, 5)).astype("f4"))
+    tf.saved_model.save(made, str(tmp_path / "m"), signatures=made.call)
+    monkeypatch.setattr(frozen, "BIG", 400)  # bytes: both weights are big
+    _, graph = opened(tmp_path / "m", tmp_path)
+    assert [p.source_name for p in graph.inputs] == ["x"]
 
 
 def test_only_signature_under_another_name(tmp_path: Path) -> None:

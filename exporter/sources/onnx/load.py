@@ -59,8 +59,7 @@ def from_proto(proto: Any, arrays: Mapping[str, Array], folder: Path, options: L
         ports.cut_outputs(model.graph, options.outputs)
     if options.inputs:
         _cut_inputs(model, options, opset)
-    if options.outputs or options.inputs:
-        ports.keep_used_inputs(model.graph)
+    ports.keep_used_inputs(model.graph)  # tf2onnx lists constants as inputs and then reads none of them
     return _graph(model, options, opset, name)
 
 

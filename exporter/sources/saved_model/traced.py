@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from exporter.array import Array
 from exporter.errors import SourceError
 from exporter.graph import CHANNELS_FIRST, Graph
 from exporter.sources.onnx import from_proto
 from exporter.sources.options import LoadOptions
+from exporter.sources.saved_model.frozen import to_onnx
 from exporter.sources.saved_model.serving import Serving
 
 OPSET = 18
@@ -29,10 +31,10 @@ def through_signature(serving: Serving, shapes: Mapping[str | None, Sequence[int
         SourceError: If a shape stays open, tf2onnx has no translation, or the graph is refused.
     """
     dims = {n: _dims(n, s, shapes, len(serving.inputs)) for n, s in serving.inputs.items()}
-    proto = _convert(serving, dims, name)
+    proto, arrays = _convert(serving, dims, name)
     pictures = [n for n, d in dims.items() if len(d) == 4]
     try:
-        graph = from_proto(proto, {}, Path(), LoadOptions(), name)
+        graph = from_proto(proto, arrays, Path(), LoadOptions(), name)
     except SourceError as problem:
         way = f"to cut it, turn it into ONNX first: `python -m tf2onnx.convert --saved-model {name} --opset {OPSET} --output {name}.onnx`"
         raise SourceError(problem.message, hint=way) from problem
@@ -62,11 +64,11 @@ def _dims(name: str, spec: Any, shapes: Mapping[str | None, Sequence[int]], coun
     return own
 
 
-def _convert(serving: Serving, dims: Mapping[str, Sequence[int | None]], name: str) -> Any:
+def _convert(serving: Serving, dims: Mapping[str, Sequence[int | None]], name: str) -> tuple[Any, dict[str, Array]]:
+    """The signature as an onnx.ModelProto, and the weights that it lacks, by name."""
     import logging
 
     import tensorflow as tf
-    import tf2onnx
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     names = list(dims)
@@ -79,14 +81,14 @@ def _convert(serving: Serving, dims: Mapping[str, Sequence[int | None]], name: s
     specs = [tf.TensorSpec(dims[n], serving.inputs[n].dtype, name=n) for n in names]
     pictures = [f"{n}:0" for n in names if len(dims[n]) == 4]
     try:
-        proto, _ = tf2onnx.convert.from_function(call, specs, opset=OPSET, inputs_as_nchw=pictures or None)
+        proto, weights = to_onnx(call.get_concrete_function(*specs), OPSET, pictures)
     except Exception as problem:  # whatever tf2onnx trips over is told in our words
         first = (str(problem).strip() or type(problem).__name__).splitlines()[0][:300]
         raise SourceError(
             f"tf2onnx cannot translate the serving signature of {name}: {first}", hint="export the model as .keras or .onnx"
         ) from problem
     _spell_erfc(proto.graph)
-    return proto
+    return proto, weights
 
 
 def _spell_erfc(graph: Any) -> None:
