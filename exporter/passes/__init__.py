@@ -23,6 +23,7 @@ from exporter.passes.remove_dead import RemoveDead
 from exporter.passes.resolve_auto_pad import ResolveAutoPad
 from exporter.passes.rewrite import Pass, Phase
 from exporter.passes.slice_shuffles import SliceShuffles
+from exporter.passes.unmerge_rows import UnmergeRows
 
 __all__ = ["PASSES", "Pass", "Phase"]
 
@@ -33,6 +34,7 @@ PASSES: dict[str, type[Pass]] = {
     "normalise_clip": NormaliseClip,
     "normalise_gather": NormaliseGather,
     "normalise_gemm": NormaliseGemm,
+    "unmerge_rows": UnmergeRows,
     "normalise_reshape": NormaliseReshape,
     "normalise_reduce": NormaliseReduce,
     "resolve_auto_pad": ResolveAutoPad,

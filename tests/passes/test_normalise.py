@@ -57,6 +57,24 @@ def test_shared_weights_stay_right_for_the_other_reader():
     assert len(graph.model.graph.initializers) == 2
 
 
+@pytest.mark.parametrize("bias", ["", ", b"])
+@pytest.mark.parametrize(
+    ("shape", "found"), [((5, 6), {"Transpose": 2, "Conv": 1}), ((7,), {"MatMul": 1})], ids=["maps", "sequences"]
+)  # fmt: skip
+def test_rows_of_a_tensordot_stay_apart(shape, found, bias):
+    axes = ",".join(map(str, shape))
+    text = f"""g (float[N,{axes},4] x) => (float[N,{axes},3] y) {{
+        r = Reshape (x, s) m = Gemm <transB = 1> (r, w{bias}) y = Reshape (m, t) }}"""
+    inits = {"s": np.array([-1, 4]), "t": np.array([-1, *shape, 3]), "w": rand(3, 4)} | ({"b": rand(3)} if bias else {})
+    graph = apply("unmerge_rows remove_dead", text, inits)
+    assert ops(graph) == found | ({"Add": 1} if bias and len(shape) == 1 else {})
+
+
+def test_rows_that_become_other_axes_are_left_alone():
+    text = "g (float[N,5,6,4] x) => (float[N,6,5,3] y) { r = Reshape (x, s) m = Gemm <transB = 1> (r, w) y = Reshape (m, t) }"
+    assert changes("unmerge_rows", text, {"s": np.array([-1, 4]), "t": np.array([-1, 6, 5, 3]), "w": rand(3, 4)}) == 0
+
+
 def test_matmul_of_rank_3_is_left_alone():
     assert changes("normalise_gemm", "g (float[N,5,4] x) => (float[N,5,3] y) { y = MatMul (x, w) }", {"w": rand(4, 3)}) == 0
 
