@@ -15,12 +15,12 @@ from exporter.data.labels import read_labels
 from exporter.data.synthetic import input_range_known
 from exporter.errors import ParityError
 from exporter.graph import Graph
+from exporter.graph.conditioning import rounding_floor
 from exporter.graph.evaluate import evaluate
 from exporter.parity import Limits
 from exporter.passes import Phase
 from exporter.passes.run import checked
 from exporter.preprocessing import Preprocessing
-from exporter.proving.conditioning import rounding_floor
 from exporter.proving.proof import Findings, breached, endings, fidelity, require, to_graph, to_source
 from exporter.proving.subject import only_scores
 from exporter.sources.open import Source
@@ -135,7 +135,7 @@ class Common:
         return self._floor(self.samples)
 
     def _floor(self, samples: dict[str, Array]) -> float:
-        return rounding_floor(self.raw, to_graph(self.raw.inputs, samples))
+        return max(rounding_floor(self.raw, to_graph(self.raw.inputs, samples)).values())
 
     @cached_property
     def accuracy(self) -> Accuracy:

@@ -1,13 +1,11 @@
 """Whether a Graph that was read is its SavedModel: compared with the serving signature, as far as float32 can tell."""
 
-from collections.abc import Mapping
-
 import numpy as np
-import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.errors import SourceError
 from exporter.graph import Graph, Port, shape_of
+from exporter.graph.conditioning import rounding_floor
 from exporter.graph.evaluate import evaluate
 from exporter.sources.saved_model.serving import Serving
 
@@ -18,10 +16,7 @@ LARGEST = (1.0, 255.0)
 """Inputs are compared up to each of these by itself: numbers as normalised pictures have, and raw pixels."""
 
 AMPLIFIED = 5
-"""Right implementations differ by up to so many times what moving the weights by one rounding step does."""
-
-STEP = 2.0**-23
-"""One unit in the last place of a float32, relative."""
+"""Right implementations differ by up to so many times the rounding floor."""
 
 
 def check(graph: Graph, serving: Serving, name: str) -> None:
@@ -41,7 +36,7 @@ def check(graph: Graph, serving: Serving, name: str) -> None:
         want = serving.reference({p.source_name: p.to_source(inputs[p.name]) for p in graph.inputs})
         got = evaluate(graph, inputs)
         wrong = [p for p in graph.outputs if not _agree(want[p.source_name], p.to_source(got[p.name]))]
-        noise = _noise(graph, inputs, got) if wrong else {}
+        noise = rounding_floor(graph, inputs) if wrong else {}
         for port in wrong:
             if want[port.source_name].shape != port.to_source(got[port.name]).shape or noise[port.name] * AMPLIFIED <= TOLERANCE:
                 raise SourceError(f"{name}: output {port.source_name} of the graph read differs from the serving signature's")
@@ -63,27 +58,3 @@ def _numbers(graph: Graph, port: Port, largest: float, rng: np.random.Generator)
 def _agree(want: Array, got: Array) -> bool:
     limit = TOLERANCE * max(float(np.abs(want).max(initial=0)), 1e-6)
     return want.shape == got.shape and np.allclose(want, got, rtol=0, atol=limit, equal_nan=True)
-
-
-def _noise(graph: Graph, inputs: Mapping[str, Array], still: Mapping[str, Array]) -> dict[str, float]:
-    """By Graph output name: its largest change, relative to its largest value, when every weight moves by a rounding step.
-
-    Args:
-        graph: The graph; stays as it is.
-        inputs: By Graph input name.
-        still: Its outputs on them.
-    """
-    rng = np.random.default_rng(0)
-    moved = graph.clone()
-    for value in moved.model.graph.initializers.values():
-        tensor = value.const_value
-        if tensor is not None and tensor.dtype == ir.DataType.FLOAT and tensor.size > 1:
-            weights = tensor.numpy()
-            signs = rng.integers(0, 2, weights.shape) * 2 - 1
-            value.const_value = ir.Tensor((weights * (1 + STEP * signs)).astype(np.float32), name=value.name)
-    return {n: _change(still[n], y) for n, y in evaluate(moved, inputs).items()}
-
-
-def _change(a: Array, b: Array) -> float:
-    top = float(np.abs(a).max(initial=0))
-    return float(np.nan_to_num(np.abs(a - b).max(initial=0) / (top or 1.0), nan=np.inf))

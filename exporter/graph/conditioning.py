@@ -11,15 +11,15 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
-from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
+from exporter.graph.model import Graph
 
 STEP = 2.0**-23
 """One unit in the last place of a float32, relative."""
 
 
-def rounding_floor(graph: Graph, inputs: Mapping[str, Array], seed: int = 0) -> float:
-    """Largest change of any output, relative to its largest value, when inputs and weights move by one rounding step.
+def rounding_floor(graph: Graph, inputs: Mapping[str, Array], seed: int = 0) -> dict[str, float]:
+    """By Graph output name: its largest change, relative to its largest value, when inputs and weights move by a rounding step.
 
     Args:
         graph: The graph to judge; stays as it is.
@@ -32,7 +32,7 @@ def rounding_floor(graph: Graph, inputs: Mapping[str, Array], seed: int = 0) -> 
         if value.const_value is not None and value.const_value.dtype == ir.DataType.FLOAT and value.const_value.size > 1:
             value.const_value = ir.Tensor(_moved(value.const_value.numpy(), rng), name=value.name)
     still, other = evaluate(graph, inputs), evaluate(moved, {name: x * np.float32(1 + 2 * STEP) for name, x in inputs.items()})
-    return max(_relative(still[p.name], other[p.name]) for p in graph.outputs)
+    return {p.name: _relative(still[p.name], other[p.name]) for p in graph.outputs}
 
 
 def _moved(x: Array, rng: np.random.Generator) -> Array:
