@@ -38,7 +38,7 @@ def build(
     Args:
         source: A .keras, .h5 or .onnx file or a SavedModel folder.
         target: A shipped target's name, a TOML file, or a Target.
-        recipe: Compression passes.
+        recipe: How inputs are made, and compression passes.
         console: Where progress goes; None for nowhere.
         settings: Fields of `BuildOptions`.
 
@@ -64,15 +64,15 @@ def build_all(
     Raises:
         MexportError: If a common stage fails; a target's own failure is in its Outcome.
     """
-    options, chosen = BuildOptions.of(settings), _chosen(targets)
+    options, chosen, recipe = BuildOptions.of(settings), _chosen(targets), recipe or Recipe()
     voice = console or Console(quiet=True)
     clock = Clock(process_age_s() if options.command else 0.0)
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store())
         with clock.stage("open"):
             opened = stack.enter_context(open_source(Path(source), options.load_options()))
-        common = Common(opened, options, store, clock, voice)
-        orders = [order(common, target, recipe or Recipe()) for target in chosen]
+        common = Common(opened, options, store, clock, voice, told=recipe.inputs)
+        orders = [order(common, target, recipe) for target in chosen]
         outcomes = {o.target.name: done for o in orders if (done := deliver.up_to_date(common, o)) is not None}
         rest = [o for o in orders if o.target.name not in outcomes]
         for o, problems in [(o, load_writer(o.target.format).check(common.graph)) for o in rest]:
@@ -86,12 +86,12 @@ def build_all(
 
 def plan(source: str | Path, targets: Targets, recipe: Recipe | None = None, **settings: Any) -> dict[str, Any]:
     """What `build` would do, without doing it: settings as they come out of target, recipe and flags, passes, problems, bundles."""
-    options = BuildOptions.of(settings)
+    options, recipe = BuildOptions.of(settings), recipe or Recipe()
     with Store() as store, open_source(Path(source), options.load_options()) as opened:
-        common = Common(opened, options, store, Clock(), Console(quiet=True))
+        common = Common(opened, options, store, Clock(), Console(quiet=True), told=recipe.inputs)
         return {
             "source": source_facts(common),
-            "targets": [plan_of(common, order(common, target, recipe or Recipe())) for target in _chosen(targets)],
+            "targets": [plan_of(common, order(common, target, recipe)) for target in _chosen(targets)],
         }
 
 

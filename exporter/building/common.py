@@ -6,7 +6,7 @@ from functools import cached_property
 from exporter.accuracy import Accuracy, score
 from exporter.array import Array
 from exporter.building.clock import Clock
-from exporter.building.inputs import preprocessing_of
+from exporter.building.inputs import Told, preprocessing_of
 from exporter.building.options import BuildOptions
 from exporter.building.stages import Step, finished_graph, input_specs, raw_graph, reference
 from exporter.console import Console
@@ -51,8 +51,11 @@ EXACT = Limits(max_rel=USUAL)
 class Common:
     """The common stages of a build: raw and finished graph, samples, reference, the graph's own outputs."""
 
-    def __init__(self, source: Source, options: BuildOptions, store: Store, clock: Clock, console: Console) -> None:
+    def __init__(
+        self, source: Source, options: BuildOptions, store: Store, clock: Clock, console: Console, *, told: Told | None = None
+    ) -> None:
         self.source, self.options, self.store, self.clock, self.console = source, options, store, clock, console
+        self.told = told
         self.load_options = options.load_options()
         self.steps: list[Step] = []
         self.notes: list[str] = []
@@ -79,7 +82,7 @@ class Common:
     @cached_property
     def preprocessing(self) -> dict[str, Preprocessing]:
         """By source name, for every input."""
-        return preprocessing_of(self.raw, self.specs, self.options.pixels)
+        return preprocessing_of(self.raw, self.specs, self.options.pixels, self.told)
 
     @cached_property
     def data(self) -> Dataset | None:

@@ -32,7 +32,9 @@ Inputs = Annotated[str | None, typer.Option("--inputs", help="Cut the model here
 Outputs = Annotated[str | None, typer.Option("--outputs", help="Cut the model here: C,D become its outputs.", show_default=False)]
 Name = Annotated[str | None, typer.Option("--name", help="The model's name.", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Replace a bundle that holds another build.")]
-Recipe = Annotated[Path | None, typer.Option("--recipe", help="TOML file of compression passes.", show_default=False)]
+Recipe = Annotated[
+    Path | None, typer.Option("--recipe", help="TOML file: how inputs are made ([input.NAME]), compression passes.", show_default=False)
+]
 Trust = Annotated[bool, typer.Option("--trust", help="Run code that the model or the data brings along.")]
 CustomObjects = Annotated[
     str | None, typer.Option("--custom-objects", help="Module with the model's own layers; needs --trust.", show_default=False)

@@ -45,3 +45,18 @@ def test_settings_by_name():
         BuildOptions.of({"precison": "fp16"})
     with pytest.raises(UsageError, match="runs code of yours"):
         BuildOptions(custom_objects="os").load_options()
+
+
+def test_a_recipe_tells_each_input():
+    two = graph_from_text(TWO)
+    told = {"x": {"mean": (10.0,), "color": "bgr"}, "m": {"std": (255.0,)}}
+    prep = preprocessing_of(two, input_specs(two), PixelOptions(), told)
+    assert (prep["x"].mean, prep["x"].color, prep["m"].std, prep["m"].assumed) == ((10.0,), "bgr", (255.0,), False)
+    with pytest.raises(UsageError, match="unknown input: c"):
+        preprocessing_of(two, input_specs(two), PixelOptions(), {"c": {}})
+
+
+def test_flags_go_before_a_recipe_for_the_only_picture():
+    one = graph_from_text(PICTURE.format("y = Relu (x)"))
+    prep = preprocessing_of(one, input_specs(one), PixelOptions(mean=(1.0,)), {None: {"mean": (2.0,), "std": (3.0,)}})["x"]
+    assert (prep.mean, prep.std) == ((1.0,), (3.0,))
