@@ -6,6 +6,7 @@ from typing import Any
 
 from exporter.building.clock import Clock
 from exporter.building.common import Common
+from exporter.building.describe import describe
 from exporter.building.limits import check_checkable, check_size, count_right
 from exporter.building.order import Order
 from exporter.building.prove import prove
@@ -14,7 +15,6 @@ from exporter.bundle import Manifest, Reference, check_place, read_bundle, write
 from exporter.disk import sync_tree
 from exporter.errors import MexportError
 from exporter.formats import Artifact, load_writer
-from exporter.formats.tflite.metadata import Normalization, add_metadata
 from exporter.report import documents
 
 LABELS = "labels.txt"
@@ -114,18 +114,7 @@ def _write(common: Common, order: Order, folder: Path, clock: Clock) -> Artifact
     graph = common.graph
     with clock.stage("write"), common.console.stage(f"writing {order.target.format}"):
         artifact = load_writer(order.target.format).write(graph, folder, order.options)
-        if order.target.format == "tflite":
-            _describe(common, artifact)
+        describe(artifact, graph.inputs, common.preprocessing, common.class_names)
         sync_tree(folder)
     check_size(order, artifact)
     return artifact
-
-
-def _describe(common: Common, artifact: Artifact) -> None:
-    """Labels and what is known of the normalization, as the TFLite file's own metadata; a guess is not written as a fact."""
-    known = {
-        tensor.name: Normalization(prep.mean, prep.std, prep.color)
-        for port, tensor in zip(common.graph.inputs, artifact.inputs, strict=True)
-        if not (prep := common.preprocessing[port.source_name]).assumed
-    }
-    add_metadata(artifact, common.class_names or None, known)

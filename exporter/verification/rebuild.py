@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.array import Array
+from exporter.building.deliver import LABELS
+from exporter.building.describe import describe
 from exporter.building.stages import finished_graph, identity, input_specs, raw_graph, reference
 from exporter.bundle import Bundle, Reference, sha256_file
 from exporter.data import open_data
@@ -90,6 +92,9 @@ def _written_again(bundle: Bundle, graph: Graph, folder: Path) -> Artifact:
     """The same graph gives the same bytes: so the writer's word on which tensor is which layer holds for the bundle's file."""
     facts = bundle.manifest
     artifact = load_writer(facts["target"]["format"]).write(graph, folder, WriteOptions(**facts["write"]))
+    labels = bundle.path / LABELS
+    prep = {name: Preprocessing.from_dict(said) for name, said in facts["preprocessing"].items()}
+    describe(artifact, graph.inputs, prep, labels.read_text(encoding="utf-8").splitlines() if labels.exists() else ())
     known = {f["path"]: f["sha256"] for f in facts["files"]}
     if any(sha256_file(f) != known.get(f.name) for f in artifact.files):
         raise UsageError(f"{bundle.path.name} was written by another version of mexport", hint="build it again, then verify --layers")
