@@ -6,6 +6,7 @@ use it skip; with $MEXPORT_REQUIRE set (as `.ci/run` does) they fail instead.
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,10 @@ def require(what: str) -> None:
     if os.environ.get("MEXPORT_REQUIRE"):
         pytest.fail(f"MEXPORT_REQUIRE is set, but {what}")
     pytest.skip(what)
+
+
+# A run in the background of a shell inherits an ignored Ctrl-C, and so would every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")
