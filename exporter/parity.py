@@ -1,6 +1,5 @@
 """How near two sets of outputs are, and whether that is near enough."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -109,18 +108,6 @@ def compare(reference: Array, got: Array) -> Comparison:
     return Comparison(max_abs, max_abs / (size or 1.0), sqnr_db(ref, other), cosine, _agreement(ref, other), len(ref))
 
 
-def compare_all(reference: Mapping[str, Array], got: Mapping[str, Array]) -> dict[str, Comparison]:
-    """Compare every output of `reference` by name.
-
-    Raises:
-        ParityError: If an output is missing or has another shape; names it.
-    """
-    missing = sorted(set(reference) - set(got))
-    if missing:
-        raise ParityError(f"outputs missing: {', '.join(missing)}; there are: {', '.join(got) or 'none'}")
-    return {name: _named(name, ref, got[name]) for name, ref in reference.items()}
-
-
 def before_activation(op: str, y: Array) -> Array:
     """What went into a final Softmax or Sigmoid, up to a constant, from what came out of it.
 
@@ -134,13 +121,6 @@ def before_activation(op: str, y: Array) -> Array:
         return np.log(np.clip(y.astype(np.float64), PROBABILITY_FLOOR, None))
     p = np.clip(y.astype(np.float64), SIGMOID_TAIL, 1 - SIGMOID_TAIL)
     return np.log(p / (1 - p))
-
-
-def _named(name: str, reference: Array, got: Array) -> Comparison:
-    try:
-        return compare(reference, got)
-    except ParityError as problem:
-        raise ParityError(f"output {name}: {problem.message}", hint=problem.hint) from None
 
 
 def _same_shape(reference: Array, got: Array) -> None:

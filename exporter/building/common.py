@@ -15,7 +15,7 @@ from exporter.data.labels import read_labels
 from exporter.data.synthetic import input_range_known
 from exporter.errors import ParityError
 from exporter.graph import Graph
-from exporter.graph.conditioning import rounding_floor
+from exporter.graph.conditioning import AMPLIFIED, rounding_floor
 from exporter.graph.evaluate import evaluate
 from exporter.parity import Limits
 from exporter.passes import Phase
@@ -34,9 +34,6 @@ MOST_SAMPLES = 16
 
 CHAOTIC = 2e-5
 """A rounding floor above it makes the limit of 1e-4 a matter of luck: right engines differ by some five times the floor."""
-
-AMPLIFIED = 5
-"""Right engines differ by up to so many times the rounding floor: 3 to 5 seen on nets with seeded weights, where it is 2e-5 to 1e-4."""
 
 WIDEST = 1e-3
 """No limit is widened beyond it: where float32 tells less, better samples are needed."""

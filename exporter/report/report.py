@@ -15,9 +15,6 @@ KINDS = {
 }
 """Kind of a number to the words over its column; kinds never share one."""
 
-AGAINST = {"parity": "the file against the graph it was written from", "fidelity": "the file against the source's own outputs"}
-"""What is compared with what."""
-
 AWAY = ("docker:", "adb:")
 """Places that are not this host."""
 

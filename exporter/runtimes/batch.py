@@ -1,19 +1,52 @@
-"""Many samples in one request: what every engine's Session inherits."""
+"""What every engine's Session inherits: many samples in one request, and the timing loop."""
 
+import time
 from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
 
 from exporter.array import Array
+from exporter.errors import EngineError
 
 
 class BatchSession(ABC):
-    """A Session that runs one sample can run many, one after the other, for one message to the child instead of many."""
+    """A Session that runs one sample can run many, one after the other, for one message to the child instead of many.
+
+    Attributes:
+        first_ms: Time of the first inference ever, None before it.
+        ready: Whether `run` was given arrays, which `time` uses again.
+    """
+
+    first_ms: float | None
+    ready: bool
 
     @abstractmethod
     def run(self, arrays: dict[str, Array], tensors: list[str] | None = None) -> tuple[dict[str, Any], dict[str, Array]]:
         """One inference on one sample; see `runtimes.run`."""
+
+    @abstractmethod
+    def again(self) -> None:
+        """One inference on the arrays of the last `run`, as it is timed."""
+
+    def time(self, runs: int, warmup: int = 0) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Time inferences on the arrays of the last `run`: facts["ms"], one a run.
+
+        Raises:
+            EngineError: If nothing was run yet.
+        """
+        if not self.ready:
+            raise EngineError("nothing to time: no input was given yet", hint="run one sample first")
+        for _ in range(warmup):
+            self.again()
+        return {"ms": [self._timed() for _ in range(runs)], "first_ms": self.first_ms}, {}
+
+    def _timed(self) -> float:
+        started = time.perf_counter()
+        self.again()
+        passed = (time.perf_counter() - started) * 1e3
+        self.first_ms = passed if self.first_ms is None else self.first_ms
+        return passed
 
     def run_many(self, arrays: dict[str, Array], tensors: list[str] | None = None) -> tuple[dict[str, Any], dict[str, Array]]:
         """`run` on every sample: arrays and answers have one more axis in front, which counts samples."""

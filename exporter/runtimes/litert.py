@@ -35,6 +35,7 @@ class Session(BatchSession):
         load_ms = (time.perf_counter() - start) * 1e3
         self.inner: Any = None
         self.first_ms: float | None = None
+        self.ready = False
         self.facts: Facts = {
             "engine": "litert", "version": __version__, "load_ms": load_ms, "delegated": self._delegated(),
             "inputs": [_describe(d) for d in self.interpreter.get_input_details()],
@@ -67,6 +68,7 @@ class Session(BatchSession):
         self._feed(interpreter, arrays)
         if interpreter is self.inner:
             self._feed(self.interpreter, arrays)
+        self.ready = True
         start = time.perf_counter()
         try:
             interpreter.invoke()
@@ -95,18 +97,9 @@ class Session(BatchSession):
         known |= {d["name"]: d["index"] for d in interpreter.get_output_details()}
         return {name: interpreter.get_tensor(known[name]) for name in names}
 
-    def time(self, runs: int, warmup: int) -> tuple[Facts, dict[str, Array]]:
-        """Time inferences on the arrays of the last `run`, in milliseconds."""
-        for _ in range(warmup):
-            self._once()
-        return {"ms": [self._once() for _ in range(runs)], "first_ms": self.first_ms}, {}
-
-    def _once(self) -> float:
-        start = time.perf_counter()
+    def again(self) -> None:
+        """One inference on the arrays of the last `run`."""
         self.interpreter.invoke()
-        passed = (time.perf_counter() - start) * 1e3
-        self.first_ms = passed if self.first_ms is None else self.first_ms
-        return passed
 
     def _delegated(self) -> float | None:
         """Share of the file's nodes that XNNPACK took, 0 to 1; None where LiteRT does not tell."""

@@ -48,6 +48,7 @@ class Session(BatchSession):
         self.inputs = dict(_in_order(self.inputs, "in")) | {k: tuple(v) for k, v in shapes.items() if k in self.inputs}
         self.outputs = _outputs(self.layers)
         self.first_ms: float | None = None
+        self.ready = False
         self.last: dict[str, Any] = {}
         self.facts: dict[str, Any] = {
             "engine": "ncnn", "version": ncnn.__version__, "load_ms": load_ms,
@@ -79,28 +80,15 @@ class Session(BatchSession):
         for name in wanted:
             if name not in made:
                 raise EngineError(f"{self.path.name} has no blob {name}", hint=f"its outputs are {', '.join(self.outputs)}")
-        self.last = self._mats(arrays)
+        self.last, self.ready = self._mats(arrays), True
         started = time.perf_counter()
         results = self._infer(wanted, keep=tensors is not None)
         self.first_ms = self.first_ms or (time.perf_counter() - started) * 1e3
         return {"first_ms": self.first_ms}, results
 
-    def time(self, runs: int, warmup: int = 0) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Time inferences on the arrays of the last `run`.
-
-        Raises:
-            EngineError: If nothing was run yet.
-        """
-        if not self.last:
-            raise EngineError("nothing to time: no input was given yet", hint="run one sample first")
-        for _ in range(warmup):
-            self._infer(self.outputs)
-        milliseconds = []
-        for _ in range(runs):
-            started = time.perf_counter()
-            self._infer(self.outputs)
-            milliseconds.append((time.perf_counter() - started) * 1e3)
-        return {"ms": milliseconds, "first_ms": self.first_ms}, {}
+    def again(self) -> None:
+        """One inference on the arrays of the last `run`."""
+        self._infer(self.outputs)
 
     def _mats(self, arrays: dict[str, Array]) -> dict[str, Any]:
         """ncnn's own copies of the inputs, which borrow nothing from Python."""

@@ -34,6 +34,7 @@ class Session(BatchSession):
         self.outputs = [o.name for o in self.session.get_outputs()]
         self.tapped: tuple[tuple[str, ...], Any] = ((), self.session)
         self.first_ms: float | None = None
+        self.ready = False
         self.last: dict[str, Array] = {}
         self.facts: dict[str, Any] = {
             "engine": "onnxruntime", "version": _version(), "load_ms": load_ms,
@@ -68,6 +69,7 @@ class Session(BatchSession):
         if set(arrays) != set(self.inputs):
             raise EngineError(f"{self.path.name} has inputs {sorted(self.inputs)}, got {sorted(arrays)}", hint="give exactly its inputs")
         self.last = {k: np.ascontiguousarray(v, self.dtypes[k]) for k, v in arrays.items()}
+        self.ready = True
         wanted = self.outputs if tensors is None else tensors
         session = self._tap(wanted)
         started = time.perf_counter()
@@ -75,22 +77,9 @@ class Session(BatchSession):
         self.first_ms = self.first_ms or (time.perf_counter() - started) * 1e3
         return {"first_ms": self.first_ms}, dict(zip(wanted, results, strict=True))
 
-    def time(self, runs: int, warmup: int = 0) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Time inferences on the arrays of the last `run`.
-
-        Raises:
-            EngineError: If nothing was run yet.
-        """
-        if not self.last:
-            raise EngineError("nothing to time: no input was given yet", hint="run one sample first")
-        for _ in range(warmup):
-            self._infer(self.session, self.outputs)
-        milliseconds = []
-        for _ in range(runs):
-            started = time.perf_counter()
-            self._infer(self.session, self.outputs)
-            milliseconds.append((time.perf_counter() - started) * 1e3)
-        return {"ms": milliseconds, "first_ms": self.first_ms}, {}
+    def again(self) -> None:
+        """One inference on the arrays of the last `run`."""
+        self._infer(self.session, self.outputs)
 
     def _infer(self, session: Any, wanted: list[str]) -> list[Array]:
         try:

@@ -123,3 +123,8 @@ def test_other_peoples_int8_files_run_in_their_own_types(kit: Path) -> None:
         assert entry["scale"] > 0
         _, got = engine.call("run", {entry["name"]: np.zeros(entry["shape"], entry["dtype"])})
         assert got[out["name"]].dtype == np.dtype(out["dtype"])
+
+
+def test_timing_before_running_is_refused(artifact: Artifact) -> None:
+    with open_engine("litert", artifact.path) as engine, pytest.raises(EngineError, match="nothing to time"):
+        engine.call("time", runs=1, warmup=0)

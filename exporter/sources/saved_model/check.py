@@ -5,7 +5,7 @@ import numpy as np
 from exporter.array import Array
 from exporter.errors import SourceError
 from exporter.graph import Graph, Port, shape_of
-from exporter.graph.conditioning import rounding_floor
+from exporter.graph.conditioning import AMPLIFIED, rounding_floor
 from exporter.graph.evaluate import evaluate
 from exporter.sources.saved_model.serving import Serving
 
@@ -14,9 +14,6 @@ TOLERANCE = 1e-3
 
 LARGEST = (1.0, 255.0)
 """Inputs are compared up to each of these by itself: numbers as normalised pictures have, and raw pixels."""
-
-AMPLIFIED = 5
-"""Right implementations differ by up to so many times the rounding floor."""
 
 
 def check(graph: Graph, serving: Serving, name: str) -> None:
