@@ -1,11 +1,13 @@
 """The file formats: one module each, with `write(graph, folder, options) -> Artifact` and `check(graph) -> list[Problem]`."""
 
 import importlib
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Protocol, cast
 
 from exporter.errors import unknown_name
 from exporter.formats.artifact import Artifact, Problem, Tensor, WriteOptions
+from exporter.formats.points import Points, Ranges
 from exporter.graph import Graph
 
 __all__ = ["FORMATS", "Artifact", "Problem", "Tensor", "WriteOptions", "Writer", "load_writer"]
@@ -21,6 +23,15 @@ class Writer(Protocol):
 
         Raises:
             UnsupportedOpError: Names every layer that the format cannot express, all at once.
+        """
+
+    def points(self, graph: Graph, ranges: Ranges, keep_float: AbstractSet[str]) -> Points:
+        """What the format would store in integers; nothing is written.
+
+        Args:
+            graph: A finished float Graph.
+            ranges: Smallest and largest number seen, by value name.
+            keep_float: Layers (names of first outputs) that stay float.
         """
 
     def check(self, graph: Graph) -> list[Problem]:

@@ -18,6 +18,8 @@ class Tensor:
         shape: Its shape in the file; ncnn's has no batch axis.
         perm: File axis i holds Graph axis perm[i]; where the file has no batch axis, perm still counts the Graph's axes and leaves 0 out.
         dtype: numpy name of its element type.
+        scale: Of a tensor that holds integers, else None: x = (q - zero_point) * scale.
+        zero_point: Likewise.
     """
 
     name: str
@@ -25,6 +27,8 @@ class Tensor:
     shape: tuple[int, ...]
     perm: tuple[int, ...]
     dtype: str = "float32"
+    scale: float | None = None
+    zero_point: int = 0
 
     def from_graph(self, x: Array) -> Array:
         """One sample in Graph layout, axis 0 of length 1, as this tensor wants it."""
@@ -75,8 +79,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How to write: precision "fp32" or "fp16"; layout "nchw" or "nhwc" (onnx only, None: the source's); opset (onnx only)."""
+    """How to write.
+
+    Attributes:
+        precision: "fp32", "fp16", "int8", ...; for "int8" and "mixed" the Graph has its QuantizeLinear pairs in it.
+        layout: "nchw" or "nhwc" (onnx only, None: the source's).
+        opset: Of an onnx file.
+        io: Type of the inputs and outputs of an int8 file: "float32", "int8" or "uint8".
+    """
 
     precision: str = "fp32"
     layout: str | None = None
     opset: int | None = None
+    io: str = "float32"

@@ -1,0 +1,268 @@
+"""Quantization said in the Graph: QuantizeLinear and DequantizeLinear pairs on values, DequantizeLinear behind integer constants.
+
+    q = clip(round(x / scale) + zero_point),   x = (q - zero_point) * scale
+
+`insert` puts a Quantization into a float Graph, `strip` takes it out again; a writer works on the stripped Graph and looks scales up.
+Source: ONNX QuantizeLinear-19, https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx_ir as ir
+
+from exporter.array import Array
+from exporter.graph.edit import add_constant, const, unique_name
+from exporter.graph.model import Graph
+
+LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "int32": (-(2**31), 2**31 - 1)}
+"""Smallest and largest number of each type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """How integers stand for reals: x = (q - zero_point) * scale.
+
+    Attributes:
+        scale: float32, shape () for one a tensor, (channels,) for one a channel.
+        zero_point: Integers of the stored type, of the scale's shape.
+        axis: The channels' axis where there is one scale a channel, else None.
+        narrow: Whether the smallest number is left out: int8 from -127, as symmetric weights have it.
+    """
+
+    scale: Array
+    zero_point: Array
+    axis: int | None = None
+    narrow: bool = False
+
+    @property
+    def dtype(self) -> str:
+        """numpy name of the stored type, e.g. "int8"."""
+        return self.zero_point.dtype.name
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Smallest and largest stored number."""
+        low, high = LIMITS[self.dtype]
+        return low + self.narrow, high
+
+    def quantize(self, x: Array) -> Array:
+        """Reals to the nearest stored numbers, halves to even; out of range to the ends."""
+        scale, zero = self._along(x.ndim)
+        q: Array = np.clip(np.rint(x / scale.astype(np.float64)) + zero, *self.limits).astype(self.dtype)
+        return q
+
+    def dequantize(self, q: Array) -> Array:
+        """Stored numbers to float32."""
+        scale, zero = self._along(q.ndim)
+        return ((q.astype(np.int64) - zero) * scale.astype(np.float64)).astype(np.float32)
+
+    def _along(self, rank: int) -> tuple[Array, Array]:
+        zero = self.zero_point.astype(np.int64)
+        if self.axis is None:
+            return self.scale, zero
+        shape = [-1 if i == self.axis else 1 for i in range(rank)]
+        return self.scale.reshape(shape), zero.reshape(shape)
+
+
+def affine(scale: float, zero_point: int, dtype: str = "int8", *, narrow: bool = False) -> Affine:
+    """One scale for a whole tensor."""
+    return Affine(np.array(scale, np.float32), np.array(zero_point, dtype), None, narrow)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A value as some of its readers see it.
+
+    Attributes:
+        value: Name of the value.
+        readers: Layers that read it so; a layer goes by the name of its first output.
+    """
+
+    value: str
+    readers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """What of a Graph is stored in integers.
+
+    Attributes:
+        values: By value name: computed values and inputs; every reader, and the world outside, sees them rounded.
+        edges: Rounded, or rounded once more, on the way to some readers only.
+        constants: By initializer name: weights, biases (int32) and other constants.
+    """
+
+    values: Mapping[str, Affine] = field(default_factory=dict)
+    edges: Mapping[Edge, Affine] = field(default_factory=dict)
+    constants: Mapping[str, Affine] = field(default_factory=dict)
+
+
+def layer_of(node: ir.Node) -> str:
+    """What a layer goes by: the name of its first output; node names may be missing or twice."""
+    return str(node.outputs[0].name)
+
+
+def insert(graph: Graph, quantization: Quantization) -> Graph:
+    """A new Graph with the pairs in it. A rounded value keeps its name; what computes it is named `NAME__raw` then.
+
+    An input keeps its name itself; its rounded form is `NAME__dq`, as is that of an edge. Integer constants are `NAME__q`.
+    """
+    result = graph.clone()
+    values = {str(v.name): v for v in (*result.model.graph.inputs, *(o for n in result.nodes for o in n.outputs))}
+    rounded: dict[str, ir.Value] = {}
+    for name, how in quantization.values.items():
+        rounded[name] = _pair(result, values[name], how)
+    for edge, how in quantization.edges.items():
+        value = rounded.get(edge.value, values[edge.value])
+        _pair(result, value, how, edge.readers)
+    for name, how in quantization.constants.items():
+        _constant(result, result.model.graph.initializers[name], how)
+    return result
+
+
+def is_pair(node: ir.Node) -> bool:
+    """Whether a node is the DequantizeLinear of a QuantizeLinear-DequantizeLinear pair with constant scales."""
+    if node.op_type != "DequantizeLinear" or node.inputs[0] is None:
+        return False
+    before = node.inputs[0].producer()
+    return before is not None and before.op_type == "QuantizeLinear" and const(before.inputs[1]) is not None
+
+
+def strip(graph: Graph) -> tuple[Graph, Quantization]:
+    """The inverse of `insert`: a float Graph, its constants rounded, and the Quantization that was in it."""
+    result = graph.clone()
+    body = result.model.graph
+    values: dict[str, Affine] = {}
+    edges: dict[Edge, Affine] = {}
+    constants: dict[str, Affine] = {}
+    for node in list(body):
+        if node.op_type == "DequantizeLinear" and const(node.inputs[0]) is not None:
+            _unfold(result, node, constants)
+        elif is_pair(node):
+            _unpair(result, node, values, edges)
+    return result, Quantization(values, edges, constants)
+
+
+def _pair(graph: Graph, value: ir.Value, how: Affine, readers: frozenset[str] | None = None) -> ir.Value:
+    """Put a pair behind a value, for all its readers or for some; returns the rounded value."""
+    body, name = graph.model.graph, str(value.name)
+    producer = value.producer()
+    parameters = _parameters(graph, name, how)
+    quantize = ir.node("QuantizeLinear", [None, *parameters], {} if how.axis is None else {"axis": how.axis})
+    dequantize = ir.node("DequantizeLinear", [quantize.outputs[0], *parameters], dict(quantize.attributes))
+    stored, out = quantize.outputs[0], dequantize.outputs[0]
+    stored.name, stored.shape, stored.type = unique_name(graph, f"{name}__q"), value.shape, ir.TensorType(_ir_type(how))
+    quantize.name = stored.name
+    out.shape, out.type = value.shape, ir.TensorType(ir.DataType.FLOAT)
+    for user, index in list(value.uses()):
+        if readers is None or layer_of(user) in readers:
+            user.replace_input_with(index, out)
+    whole = readers is None and producer is not None
+    if whole and value.is_graph_output():
+        for index, port in enumerate(body.outputs):
+            if port is value:
+                body.outputs[index] = out
+    out.name = unique_name(graph, f"{name}__dq")
+    if whole:
+        value.name = unique_name(graph, f"{name}__raw")
+        out.name = name
+    dequantize.name = f"{stored.name}_back"
+    quantize.replace_input_with(0, value)
+    nodes = [quantize, dequantize]
+    if producer is not None:
+        body.insert_after(producer, nodes)
+    else:
+        body.insert_before(body[0], nodes)
+    return out
+
+
+def _parameters(graph: Graph, name: str, how: Affine) -> list[ir.Value]:
+    return [add_constant(graph, f"{name}__scale", np.asarray(how.scale, np.float32)), add_constant(graph, f"{name}__zero", how.zero_point)]
+
+
+def _ir_type(how: Affine) -> ir.DataType:
+    return ir.DataType.from_numpy(how.zero_point.dtype)
+
+
+def _constant(graph: Graph, value: ir.Value, how: Affine) -> None:
+    """Store a constant in integers, a DequantizeLinear behind it; a bias in int32 has no zero point to name."""
+    body, name = graph.model.graph, str(value.name)
+    array = const(value)
+    if array is None:
+        raise ValueError(f"{name} is no constant")
+    stored = add_constant(graph, f"{name}__q", how.quantize(array))
+    parameters = _parameters(graph, name, how)
+    node = ir.node("DequantizeLinear", [stored, *parameters], {} if how.axis is None else {"axis": how.axis}, name=f"{name}__dequantize")
+    out = node.outputs[0]
+    out.shape, out.type = value.shape, ir.TensorType(ir.DataType.FLOAT)
+    value.replace_all_uses_with(out)
+    del body.initializers[name]
+    out.name = name
+    body.insert_before(body[0], node)
+
+
+def _unfold(graph: Graph, node: ir.Node, constants: dict[str, Affine]) -> None:
+    """DequantizeLinear of a constant to a float constant."""
+    how = _read(node)
+    out, stored = node.outputs[0], const(node.inputs[0])
+    assert stored is not None
+    name = str(out.name)
+    out.name = f"{name}__gone"
+    kept = add_constant(graph, name, how.dequantize(stored))
+    out.replace_all_uses_with(kept)
+    _drop(graph, node)
+    constants[str(kept.name)] = how
+
+
+def _unpair(graph: Graph, node: ir.Node, values: dict[str, Affine], edges: dict[Edge, Affine]) -> None:
+    """Take one pair out; the value before it gets its name back."""
+    how, stored, out = _read(node), node.inputs[0], node.outputs[0]
+    assert stored is not None
+    quantize = stored.producer()
+    assert quantize is not None
+    assert quantize.inputs[0] is not None
+    value, body = quantize.inputs[0], graph.model.graph
+    readers = frozenset(layer_of(u) for u, _ in out.uses())
+    others = any(u is not quantize for u, _ in value.uses()) or value.is_graph_output()
+    outside, name = out.is_graph_output(), str(out.name)
+    if outside:
+        for index, port in enumerate(body.outputs):
+            if port is out:
+                body.outputs[index] = value
+    out.replace_all_uses_with(value)
+    _drop(graph, node)
+    if not stored.uses():
+        _drop(graph, quantize)
+    if others and not outside:
+        edges[Edge(str(value.name), readers)] = how
+        return
+    if value.producer() is not None and (str(value.name).endswith("__raw") or outside):
+        value.name = name
+    values[str(value.name)] = how
+
+
+def _read(node: ir.Node) -> Affine:
+    """Scale and zero point of a DequantizeLinear; an axis counts only where there is one scale a channel."""
+    scale = const(node.inputs[1])
+    assert scale is not None
+    zero = const(node.inputs[2]) if len(node.inputs) > 2 else None
+    stored = node.inputs[0]
+    assert stored is not None
+    assert stored.dtype is not None
+    if zero is None:
+        zero = np.zeros(scale.shape, stored.dtype.numpy())
+    one = scale.ndim == 0 or scale.size == 1
+    found = node.attributes.get("axis")
+    axis = None if one else (found.as_int() if found is not None else 1)
+    return Affine(scale.reshape(()) if one else scale, zero.reshape(()) if one else zero, axis)
+
+
+def _drop(graph: Graph, node: ir.Node) -> None:
+    """Remove a node and the constants that nothing else reads."""
+    inputs = [v for v in node.inputs if v is not None]
+    graph.model.graph.remove(node, safe=True)
+    for value in inputs:
+        if value.const_value is not None and not value.uses() and not value.is_graph_output():
+            graph.model.graph.initializers.pop(str(value.name), None)
