@@ -34,6 +34,7 @@ def evaluate_paths(
     input_shapes: Shapes | None = None,
     trust: bool = False,
     custom_objects: str | None = None,
+    signature: str | None = None,
     threads: int | None = None,
     on: str = "host",
     console: Console | None = None,
@@ -49,6 +50,7 @@ def evaluate_paths(
         input_shapes: For a model or file that does not tell.
         trust: Run code that the model or the data brings along.
         custom_objects: Module with a Keras model's own layers.
+        signature: Which signature of a SavedModel.
         threads: Of the engine.
         on: Where; only "host".
         console: Where progress goes.
@@ -61,7 +63,7 @@ def evaluate_paths(
     trial = _Trial(data, labels, scores, trust, voice)
     if (what.suffix in BARE and what.suffix != ".onnx") or holds_bundles(what):
         return [trial.subject(s, said) for s in subjects(what, threads=threads, shapes=shapes)]
-    return [trial.source(what, said, LoadOptions(shapes, trust=trust, custom_objects=custom_objects))]
+    return [trial.source(what, said, LoadOptions(shapes, trust=trust, custom_objects=custom_objects, signature=signature))]
 
 
 def holds_bundles(path: Path) -> bool:

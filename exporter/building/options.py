@@ -45,6 +45,7 @@ class BuildOptions:
         inputs: Value names where the model is cut to begin.
         outputs: Value names where it is cut to end.
         name: The model's name; None for the source's.
+        signature: Which signature of a SavedModel; None for `serving_default`, or the only one.
         samples: Data to verify with; None for synthetic ones.
         data: Labelled data to count right answers on; None for not counting.
         pixels: What is known about the preprocessing.
@@ -65,6 +66,7 @@ class BuildOptions:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     name: str | None = None
+    signature: str | None = None
     samples: str | None = None
     data: str | None = None
     pixels: PixelOptions = PixelOptions()
@@ -96,5 +98,5 @@ class BuildOptions:
             raise UsageError(f"--custom-objects {self.custom_objects} runs code of yours", hint="add --trust if you trust it")
         return LoadOptions(
             input_shapes=self.input_shapes, inputs=self.inputs, outputs=self.outputs,
-            trust=self.trust, custom_objects=self.custom_objects, name=self.name,
+            trust=self.trust, custom_objects=self.custom_objects, name=self.name, signature=self.signature,
         )  # fmt: skip

@@ -41,6 +41,7 @@ def run(
     input_shape: o.InputShapes = None,
     inputs: o.Inputs = None,
     outputs: o.Outputs = None,
+    signature: o.Signature = None,
     layout: o.Layout = None,
     io: o.Io = "float32",
     recipe: o.Recipe = None,
@@ -56,9 +57,10 @@ def run(
 
     given: dict[str, Any] = {
         "precision": precision, "io": io, "layout": layout, "input_shapes": parse.shapes(input_shape), "inputs": parse.names(inputs),
-        "outputs": parse.names(outputs), "name": name, "samples": samples, "data": data, "pixels": parse.pixels(mean, std, color, resize),
-        "labels": labels, "trust": trust, "custom_objects": custom_objects, "seed": settings.seed, "threads": settings.threads,
-        "output": output, "force": force, "command": shlex.join(["mexport", *sys.argv[1:]]),
+        "outputs": parse.names(outputs), "signature": signature, "name": name, "samples": samples, "data": data,
+        "pixels": parse.pixels(mean, std, color, resize), "labels": labels, "trust": trust, "custom_objects": custom_objects,
+        "seed": settings.seed, "threads": settings.threads, "output": output, "force": force,
+        "command": shlex.join(["mexport", *sys.argv[1:]]),
     }  # fmt: skip
     if model is None:
         model, given = sample(given, settings)

@@ -32,6 +32,7 @@ def run(
     color: o.Color = None,
     resize: o.Resize = None,
     input_shape: o.InputShapes = None,
+    signature: o.Signature = None,
     scores: Output = None,
     trust: o.Trust = False,
     custom_objects: o.CustomObjects = None,
@@ -44,7 +45,7 @@ def run(
 
     results = trial.evaluate_paths(
         parse.existing(what, "bundle or model"), data, labels=labels, pixels=parse.pixels(mean, std, color, resize), scores=scores,
-        input_shapes=parse.shapes(input_shape), trust=trust, custom_objects=custom_objects, threads=settings.threads, on=on,
-        console=settings.console(),
+        input_shapes=parse.shapes(input_shape), signature=signature, trust=trust, custom_objects=custom_objects, threads=settings.threads,
+        on=on, console=settings.console(),
     )  # fmt: skip
     settings.emit({"results": results}, accuracy_text(results))

@@ -19,6 +19,7 @@ def run(
     input_shape: o.InputShapes = None,
     inputs: o.Inputs = None,
     outputs: o.Outputs = None,
+    signature: o.Signature = None,
     trust: o.Trust = False,
     custom_objects: o.CustomObjects = None,
 ) -> None:
@@ -29,6 +30,6 @@ def run(
 
     facts = inspection.inspect(
         parse.existing(model, "model"), input_shapes=parse.shapes(input_shape), inputs=parse.names(inputs),
-        outputs=parse.names(outputs), trust=trust, custom_objects=custom_objects,
+        outputs=parse.names(outputs), trust=trust, custom_objects=custom_objects, signature=signature,
     )  # fmt: skip
     settings.emit(facts, inspection_text(facts))

@@ -30,6 +30,9 @@ InputShapes = Annotated[
 ]
 Inputs = Annotated[str | None, typer.Option("--inputs", help="Cut the model here: A,B become its inputs.", show_default=False)]
 Outputs = Annotated[str | None, typer.Option("--outputs", help="Cut the model here: C,D become its outputs.", show_default=False)]
+Signature = Annotated[
+    str | None, typer.Option("--signature", help="Which signature of a SavedModel; default: serving_default.", show_default=False)
+]
 Name = Annotated[str | None, typer.Option("--name", help="The model's name.", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Replace a bundle that holds another build.")]
 Recipe = Annotated[

@@ -26,6 +26,7 @@ def run(
     input_shape: o.InputShapes = None,
     inputs: o.Inputs = None,
     outputs: o.Outputs = None,
+    signature: o.Signature = None,
     layout: o.Layout = None,
     recipe: o.Recipe = None,
     name: o.Name = None,
@@ -41,7 +42,7 @@ def run(
     facts = pipeline.plan(
         parse.existing(model, "model"), target, load_recipe(recipe) if recipe else None,
         output=output, precision=precision, layout=layout, input_shapes=parse.shapes(input_shape), inputs=parse.names(inputs),
-        outputs=parse.names(outputs), name=name, pixels=parse.pixels(mean, std, color, resize), trust=trust,
+        outputs=parse.names(outputs), signature=signature, name=name, pixels=parse.pixels(mean, std, color, resize), trust=trust,
         custom_objects=custom_objects, seed=settings.seed, threads=settings.threads,
     )  # fmt: skip
     settings.emit(facts, plan_text(facts))

@@ -22,6 +22,7 @@ def inspect(
     outputs: tuple[str, ...] = (),
     trust: bool = False,
     custom_objects: str | None = None,
+    signature: str | None = None,
 ) -> dict[str, Any]:
     """Operators, shapes, parameters and costs by layer; for a source also what each format cannot express or makes slow.
 
@@ -32,6 +33,7 @@ def inspect(
         outputs: Where to cut it to end.
         trust: Run code that the source brings along.
         custom_objects: Module with a Keras model's own layers.
+        signature: Which signature of a SavedModel.
 
     Returns:
         name, source, inputs, outputs, layers, totals; formats (name to problems) for a source.
@@ -43,4 +45,4 @@ def inspect(
         path = read_bundle(path).artifact().path
     if path.is_file() and path.suffix in BARE:
         return BARE[path.suffix](path)
-    return inspect_source(path, LoadOptions(input_shapes or {}, inputs, outputs, trust, custom_objects))
+    return inspect_source(path, LoadOptions(input_shapes or {}, inputs, outputs, trust, custom_objects, signature=signature))

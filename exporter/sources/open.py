@@ -13,7 +13,7 @@ from typing import Self
 
 from exporter.array import Array
 from exporter.child import Child
-from exporter.errors import SourceError
+from exporter.errors import SourceError, UsageError
 from exporter.graph import Graph
 from exporter.graph.files import load_graph
 from exporter.sources.options import LoadOptions, SourceInfo
@@ -145,9 +145,14 @@ def open_source(path: Path | str, options: LoadOptions | None = None) -> Source:
 
     Raises:
         SourceError: If there is nothing, or something that is no model we read: says what it is and how to get on.
+        UsageError: If a signature is named and it is no SavedModel.
     """
     path = Path(path)
     kind = sniff(path)
+    if options is not None and options.signature is not None and kind != "saved_model":
+        raise UsageError(
+            f"--signature {options.signature}: {path.name} is no SavedModel", hint="leave it out, or name outputs with --outputs"
+        )
     framework = _framework_of(kind, path)
     info = SourceInfo(path, _sha256(path), kind, framework, importlib.metadata.version(framework.replace("_", "-")))
     return SOURCES[kind](info, options or LoadOptions())

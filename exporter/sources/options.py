@@ -17,6 +17,7 @@ class LoadOptions:
         trust: Whether code of the user's (custom objects, Lambda layers) may run.
         custom_objects: Module with Keras custom objects, e.g. "pkg.module"; needs `trust`.
         name: Overrides the model's name.
+        signature: Which signature of a SavedModel; None: `serving_default`, or the only one.
     """
 
     input_shapes: Mapping[str | None, tuple[int, ...]] = field(default_factory=dict)
@@ -25,13 +26,14 @@ class LoadOptions:
     trust: bool = False
     custom_objects: str | None = None
     name: str | None = None
+    signature: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The options as plain JSON values, for a child process; `from_json` is the inverse."""
         shapes = [[name, list(shape)] for name, shape in self.input_shapes.items()]
         return {
             "input_shapes": shapes, "inputs": list(self.inputs), "outputs": list(self.outputs),
-            "trust": self.trust, "custom_objects": self.custom_objects, "name": self.name,
+            "trust": self.trust, "custom_objects": self.custom_objects, "name": self.name, "signature": self.signature,
         }  # fmt: skip
 
     @classmethod

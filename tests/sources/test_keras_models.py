@@ -16,10 +16,11 @@ import tf_keras
 
 from exporter.errors import SourceError, UsageError
 from exporter.sources.keras import lower_model
+from exporter.sources.keras.lower import lower_signature
 from exporter.sources.keras.reference import reference
 from exporter.sources.keras.signature import signature_of
 from tests import nets
-from tests.sources.keras_check import check, ops
+from tests.sources.keras_check import check, graph_outputs, ops
 
 PREPROCESSED = ("mobilenet_v2", "resnet50", "densenet")  # by 127.5; BGR minus means; by means and deviations
 
@@ -164,6 +165,45 @@ def test_cut(framework: Any) -> None:
     assert reference(cut, {"stem": stem})["logits"].shape == (2, 3)
     with pytest.raises(UsageError, match="logit"):
         signature_of(model, (), ["logit"])
+
+
+def _nested(framework: Any) -> tuple[Any, Any]:
+    """A Sequential of a branching model and a Sequential, as Teachable Machine makes them; and the inner model."""
+    L = framework.layers
+    x = framework.Input((8, 8, 3), name="photo")
+    stem = L.Conv2D(4, 3, name="stem")(x)
+    inner = framework.Model(x, L.Add(name="sum")([L.Conv2D(4, 1, name="left")(stem), L.ReLU(name="right")(stem)]), name="body")
+    first = framework.Sequential([inner, L.GlobalAveragePooling2D(name="pool")], name="features")
+    last = framework.Sequential([L.Input((4,)), L.Dense(5, activation="relu", name="hidden"), L.Dense(3, name="logits")], name="head")
+    return framework.Sequential([L.Input((8, 8, 3), name="picture"), first, last], name="whole"), inner
+
+
+@BOTH
+def test_cut_inside_nested_models(framework: Any) -> None:
+    model, inner = _nested(framework)
+    photo = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
+    cut = signature_of(model, (), ["features/body/left", "hidden"])
+    assert (cut.inputs, cut.outputs) == (("picture",), ("features/body/left", "hidden"))
+    L = framework.layers
+    want = framework.Model(inner.inputs, inner.get_layer("left").output)([photo])
+    outputs = reference(cut, {"picture": photo})
+    np.testing.assert_allclose(outputs["features/body/left"], want, rtol=1e-5, atol=1e-6)  # the same layers on the same pictures
+    graph = lower_signature(cut, name="m", input_shapes={})
+    for port, got in zip(graph.outputs, graph_outputs(graph, [photo]), strict=True):
+        np.testing.assert_allclose(got, outputs[port.source_name], rtol=1e-4, atol=1e-5)  # float32 sums in another order
+    behind = signature_of(model, ["features/pool"], ())
+    assert (behind.inputs, len(behind.outputs)) == (("features/pool",), 1)
+    pooled = reference(signature_of(model, (), ["pool"]), {"picture": photo})["pool"]
+    again = reference(behind, {"features/pool": pooled})[behind.outputs[0]]
+    np.testing.assert_allclose(again, model(photo), rtol=1e-5, atol=1e-6)
+    with pytest.raises(UsageError, match="unknown layer: features/body/lefft") as caught:
+        signature_of(model, (), ["features/body/lefft"])
+    assert "`features/body/left`" in str(caught.value.hint)
+    twice = framework.Sequential([L.Input((3,)), L.Dense(3, name="same")], name="again")
+    two = framework.Sequential([model, twice, framework.Sequential([L.Input((3,)), L.Dense(3, name="same")], name="more")])
+    with pytest.raises(SourceError, match="2 inner layers are called same") as ambiguous:
+        signature_of(two, (), ["same"])
+    assert "again/same or more/same" in str(ambiguous.value.hint)
 
 
 def _operations(x: Any) -> Any:

@@ -147,6 +147,12 @@ def test_wrong_names_and_shapes(tmp_path: Path) -> None:
             load(tmp_path / "m.onnx", options, "m")
 
 
+def test_signature_of_what_has_none(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(GOOD)
+    with pytest.raises(UsageError, match=r"--signature a: m\.onnx is no SavedModel"):
+        open_source(tmp_path / "m.onnx", LoadOptions(signature="a"))
+
+
 def test_weight_files(tmp_path: Path) -> None:
     path, weights = tmp_path / "m.onnx", tmp_path / "m.bin"
     proto = model("g (float[N,300] x) => (float[N,40] y) { y = MatMul(x,w) }", {"w": W(300, 40)})

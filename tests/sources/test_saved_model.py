@@ -119,8 +119,9 @@ def test_refusals(tmp_path: Path) -> None:
     assert "--input-shape x=1,224,224,3" in (caught.value.hint or "")
     opened(tmp_path / "open", tmp_path, LoadOptions(input_shapes={None: (1, 6, 7, 3)}))
     tf.saved_model.save(made, str(tmp_path / "two"), signatures={"a": made.call, "b": made.call})
-    with pytest.raises(SourceError, match=r"several signatures \(a, b\)"):
+    with pytest.raises(SourceError, match=r"several signatures \(a, b\)") as several:
         Session(str(tmp_path / "two"))
+    assert several.value.hint == "say which: --signature a"
     with pytest.raises(UsageError, match="unknown output"):
         Session(str(tmp_path / "open"), LoadOptions(outputs=("zz",)).to_json())
     (tmp_path / "open/variables/variables.index").unlink()
@@ -164,6 +165,22 @@ def test_only_signature_under_another_name(tmp_path: Path) -> None:
     tf.saved_model.save(made, str(tmp_path / "m"), signatures={"predict": made.call})
     _, graph = opened(tmp_path / "m", tmp_path)
     assert [p.source_name for p in graph.inputs] == ["x"]
+
+
+def test_signature_by_name(tmp_path: Path) -> None:
+    """Each of several, whether or not one is the default; and a name that is none."""
+    import tensorflow as tf
+
+    made = module(tf, lambda m, x: tf.nn.relu(x) * 2, (None, 5), tf.float32)
+    made.raw = tf.function(lambda x: {"raw": x * 3}, input_signature=[tf.TensorSpec((None, 4), tf.float32, "x")])
+    tf.saved_model.save(made, str(tmp_path / "m"), signatures={"serving_default": made.call, "raw": made.raw})
+    session, graph = opened(tmp_path / "m", tmp_path, LoadOptions(signature="raw"))
+    assert [p.source_name for p in graph.outputs] == ["raw"]
+    assert session.reference({"x": np.ones((1, 4), np.float32)})[1]["raw"].tolist() == [[3.0] * 4]
+    with pytest.raises(UsageError, match="unknown signature: rw") as caught:
+        Session(str(tmp_path / "m"), LoadOptions(signature="rw").to_json())
+    assert caught.value.hint == "did you mean `raw`?"
+    assert Session(str(tmp_path / "m")).serving.known == ("output_0",)
 
 
 CHAOS = 1e6

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporter.errors import SourceError, unknown_name
-from exporter.sources.keras.call import is_tf_keras, leaves
+from exporter.sources.keras.call import is_tf_keras
+from exporter.sources.keras.cut import places
 from exporter.sources.keras.walk import functional, maker
 
 
@@ -73,8 +74,8 @@ def signature_of(model: Any, inputs: Sequence[str] = (), outputs: Sequence[str] 
 
     Args:
         model: A Keras 3 or tf_keras model with a functional graph.
-        inputs: Layers whose output becomes an input; none: the model's own inputs.
-        outputs: Layers whose output becomes an output; none: the model's own outputs.
+        inputs: Layers whose output becomes an input, nested ones by path; none: the model's own inputs.
+        outputs: Layers whose output becomes an output, alike; none: the model's own outputs.
 
     Raises:
         SourceError: If it has no functional graph, or the cut does not part it.
@@ -85,9 +86,10 @@ def signature_of(model: Any, inputs: Sequence[str] = (), outputs: Sequence[str] 
         raise SourceError(
             f"model {model.name} ({type(model).__name__}) has no fixed graph of layers", hint="export it as a SavedModel instead"
         )
-    starts = [_tensor(graph, n) for n in inputs] or list(graph.inputs)
-    ends = [_tensor(graph, n) for n in outputs] or list(graph.outputs)
-    names = list(inputs) or _names(graph.input, starts), list(outputs) or _names(graph.output, ends)
+    where = places(graph, [*inputs, *outputs])
+    starts = [where.tensor(n) for n in inputs] or list(graph.inputs)
+    ends = [where.tensor(n) for n in outputs] or where.outputs
+    names = list(inputs) or _names(graph.input, graph.inputs), list(outputs) or _names(graph.output, graph.outputs)
     try:
         flat = _model_class(graph)(starts, ends, name=model.name)
     except ValueError as problem:
@@ -106,24 +108,6 @@ def _model_class(graph: Any) -> Any:
     import keras
 
     return keras.Model
-
-
-def _tensor(graph: Any, name: str) -> Any:
-    """The output tensor of a layer of the model, or a tensor of that name."""
-    found: dict[int, Any] = {}
-    names: set[str] = set()
-    for nodes in graph._nodes_by_depth.values():
-        for node in nodes:
-            for tensor in leaves(node.outputs):
-                layer = maker(tensor).name
-                names.add(layer)
-                if name in (layer, tensor.name):
-                    found[id(tensor)] = tensor
-    if not found:
-        raise unknown_name("layer", name, names)
-    if len(found) > 1:
-        raise SourceError(f"layer {name} has {len(found)} outputs", hint="cut at a layer before or behind it")
-    return next(iter(found.values()))
 
 
 def _names(structure: Any, tensors: Sequence[Any]) -> list[str]:

@@ -44,13 +44,14 @@ def run(graph: Any, inputs: Sequence[Any], visit: Visitor) -> list[Any]:
             if node.is_input or all(id(t) in known for t in outputs):
                 continue
             layer, args, kwargs = _parts(node)
-            args, kwargs = map_leaves([args, kwargs], lambda leaf: known.get(id(leaf), leaf) if _symbolic(leaf) else leaf)
+            args, kwargs = map_leaves([args, kwargs], lambda leaf: known.get(id(leaf), leaf) if symbolic(leaf) else leaf)
             results = visit(layer, args, kwargs, outputs)
             known.update({id(t): v for t, v in zip(outputs, results, strict=True)})
     return [known[id(t)] for t in graph.outputs]
 
 
-def _symbolic(leaf: Any) -> bool:
+def symbolic(leaf: Any) -> bool:
+    """Whether a leaf is a tensor that a layer made while the model was built."""
     return hasattr(leaf, "_keras_history")
 
 
@@ -59,4 +60,4 @@ def _parts(node: Any) -> tuple[Any, list[Any], dict[str, Any]]:
         layer, args, kwargs = node.operation, node.arguments.args, node.arguments.kwargs
     else:
         layer, args, kwargs = node.layer, node.call_args, node.call_kwargs
-    return layer, list(args), {k: v for k, v in kwargs.items() if not (k in SILENT and not _symbolic(v))}
+    return layer, list(args), {k: v for k, v in kwargs.items() if not (k in SILENT and not symbolic(v))}

@@ -74,35 +74,44 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
-def open_serving(folder: str, outputs: Sequence[str], name: str) -> Serving:
-    """Load a SavedModel and choose its signature: `serving_default`, or the only one.
+def open_serving(folder: str, outputs: Sequence[str], name: str, signature: str | None = None) -> Serving:
+    """Load a SavedModel and choose its signature: the one named, else `serving_default`, else the only one.
 
     Args:
         folder: The SavedModel.
         outputs: The signature's outputs wanted; none for all.
         name: The model's name, for messages.
+        signature: The signature's name; None where it need not be said.
 
     Raises:
         SourceError: If it has no signature, or several without a default.
-        UsageError: If an output is not in the signature.
+        UsageError: If there is no signature of that name, or an output is not in it.
     """
     import tensorflow as tf
 
     loaded = tf.saved_model.load(folder)
-    signatures = dict(loaded.signatures)
-    if DEFAULT in signatures:
-        function = signatures[DEFAULT]
-    elif len(signatures) == 1:
-        function = next(iter(signatures.values()))
-    else:
-        told = f"several signatures ({', '.join(sorted(signatures))}) and no `{DEFAULT}`" if signatures else "no signature to call it by"
-        raise SourceError(
-            f"SavedModel {name} has {told}",
-            hint=f"save it again with one: `tf.saved_model.save(m, folder, signatures={{'{DEFAULT}': m.call.get_concrete_function(...)}})`",
-        )
+    function = _chosen(dict(loaded.signatures), name, signature)
     specs = dict(function.structured_input_signature[1])
     known = sorted(function.structured_outputs, key=_natural)  # the file keeps them in no order
     for output in outputs:
         if output not in known:
             raise unknown_name("output of the serving signature", output, known)
     return Serving(loaded, function, specs, tuple(known), tuple(outputs) or tuple(known))
+
+
+def _chosen(signatures: Mapping[str, Any], name: str, wanted: str | None) -> Any:
+    """The concrete function of one signature."""
+    if not signatures:
+        raise SourceError(
+            f"SavedModel {name} has no signature to call it by",
+            hint=f"save it again with one: `tf.saved_model.save(m, folder, signatures={{'{DEFAULT}': m.call.get_concrete_function(...)}})`",
+        )
+    if wanted is not None and wanted not in signatures:
+        raise unknown_name("signature", wanted, signatures)
+    only = next(iter(signatures)) if len(signatures) == 1 else DEFAULT
+    if (wanted or only) not in signatures:
+        names = sorted(signatures)
+        raise SourceError(
+            f"SavedModel {name} has several signatures ({', '.join(names)}) and no `{DEFAULT}`", hint=f"say which: --signature {names[0]}"
+        )
+    return signatures[wanted or only]

@@ -57,7 +57,7 @@ class Session:
             return self._serving(folder)
 
     def _serving(self, folder: Path) -> Serving:
-        return open_serving(str(folder), self.options.outputs, self.name)
+        return open_serving(str(folder), self.options.outputs, self.name, self.options.signature)
 
     @contextmanager
     def _repaired(self) -> Iterator[Path]:
