@@ -97,7 +97,8 @@ def artifact_facts(artifact: Artifact) -> dict[str, Any]:
 
 
 def _tensor(facts: Mapping[str, Any]) -> Tensor:
-    return Tensor(facts["name"], facts["graph_name"], tuple(facts["shape"]), tuple(facts["perm"]), facts["dtype"])
+    return Tensor(facts["name"], facts["graph_name"], tuple(facts["shape"]), tuple(facts["perm"]), facts["dtype"], facts.get("scale"),
+                  facts.get("zero_point", 0))  # fmt: skip
 
 
 def write_bundle(

@@ -31,17 +31,29 @@ class Tensor:
     zero_point: int = 0
 
     def from_graph(self, x: Array) -> Array:
-        """One sample in Graph layout, axis 0 of length 1, as this tensor wants it."""
+        """One sample in Graph layout, axis 0 of length 1, as this tensor wants it; quantized where it holds integers."""
         sample = x if 0 in self.perm else x[0]
         axes = self.perm if 0 in self.perm else tuple(a - 1 for a in self.perm)
-        return np.ascontiguousarray(sample.transpose(axes), self.dtype).reshape(self.shape)
+        return np.ascontiguousarray(self._quantized(sample.transpose(axes)), self.dtype).reshape(self.shape)
 
     def to_graph(self, x: Array, graph_shape: tuple[int, ...]) -> Array:
-        """This tensor's array as one sample in Graph layout; graph_shape has 1 on axis 0."""
+        """This tensor's array as one sample in Graph layout, dequantized; graph_shape has 1 on axis 0."""
         batchless = 0 not in self.perm
         axes = tuple(a - 1 for a in self.perm) if batchless else self.perm
         dims = graph_shape[1:] if batchless else graph_shape
-        return x.reshape([dims[a] for a in axes]).transpose(np.argsort(axes)).reshape(graph_shape)
+        return self.real(x).reshape([dims[a] for a in axes]).transpose(np.argsort(axes)).reshape(graph_shape)
+
+    def real(self, x: Array) -> Array:
+        """What this tensor's numbers stand for; those of a float tensor themselves."""
+        return x if self.scale is None else (x.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
+
+    def _quantized(self, x: Array) -> Array:
+        """Reals to the nearest stored numbers in float32, halves to even, as engines do it."""
+        if self.scale is None:
+            return x
+        info = np.iinfo(self.dtype)
+        stored: Array = np.clip(np.rint(x.astype(np.float32) / np.float32(self.scale)) + self.zero_point, info.min, info.max)
+        return stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,31 +36,22 @@ class End:
         shape: In the source's layout, 1 on the batch axis; empty for an output whose engine does not tell it.
         layout: The source's: "nhwc", "nchw", ... or "plain".
         dtype: Of the source.
-        scale: Of a quantized tensor, else 0.
-        zero_point: Of a quantized tensor.
     """
 
     tensor: Tensor
     shape: tuple[int, ...]
     layout: str
     dtype: str = "float32"
-    scale: float = 0.0
-    zero_point: int = 0
 
     def to_file(self, x: Array) -> Array:
         """Samples in the source's layout, (n, ...), as the file takes them, behind an axis that counts samples."""
-        if self.scale:
-            low, high = np.iinfo(self.tensor.dtype).min, np.iinfo(self.tensor.dtype).max
-            x = np.clip(np.rint(x / self.scale) + self.zero_point, low, high)
         return np.stack([self.tensor.from_graph(row[None]) for row in x])
 
     def to_source(self, rows: Array) -> Array:
         """The inverse, dequantized."""
         if not self.shape or rows[0].size != prod(self.shape):  # not told, or told before the engine knew
-            y = np.concatenate(list(rows)) if 0 in self.tensor.perm else rows
-        else:
-            y = np.concatenate([self.tensor.to_graph(row, self.shape) for row in rows])
-        return np.asarray((y.astype(np.float32) - self.zero_point) * np.float32(self.scale)) if self.scale else y
+            return self.tensor.real(np.concatenate(list(rows)) if 0 in self.tensor.perm else rows)
+        return np.concatenate([self.tensor.to_graph(row, self.shape) for row in rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +178,10 @@ def _bare_end(facts: Mapping[str, Any], shapes: Mapping[str | None, tuple[int, .
     told = tuple(stated) if all(isinstance(d, int) and d > 0 for d in stated) else ()
     shape = shapes.get(name) or shapes.get(None) or (told if batch or not told else (1, *told))
     perm = tuple(range(0 if batch else 1, max(len(shape), 1)))
-    tensor = Tensor(name, name, tuple(shape[0 if batch else 1 :]), perm, kind.name)
     quantized = np.issubdtype(kind, np.integer) and bool(facts.get("scale"))
-    scale, zero_point = (float(facts["scale"]), int(facts["zero_point"])) if quantized else (0.0, 0)
-    return End(tensor, tuple(shape), _layout(shape, batch), "float32" if quantized else kind.name, scale, zero_point)
+    scale, zero_point = (float(facts["scale"]), int(facts["zero_point"])) if quantized else (None, 0)
+    tensor = Tensor(name, name, tuple(shape[0 if batch else 1 :]), perm, kind.name, scale, zero_point)
+    return End(tensor, tuple(shape), _layout(shape, batch), "float32" if quantized else kind.name)
 
 
 def _layout(shape: Sequence[int], batch: bool) -> str:
@@ -203,8 +194,8 @@ def _layout(shape: Sequence[int], batch: bool) -> str:
 def _ends(ports: Sequence[Mapping[str, Any]]) -> tuple[End, ...]:
     return tuple(
         End(
-            Tensor(p["name"], p["source_name"], tuple(p["shape"]), tuple(p["perm"]), p["dtype"]),
-            tuple(p["source_shape"]), p["source_layout"], "float32", float(p["scale"] or 0.0), int(p["zero_point"] or 0),
+            Tensor(p["name"], p["source_name"], tuple(p["shape"]), tuple(p["perm"]), p["dtype"], p["scale"], int(p["zero_point"] or 0)),
+            tuple(p["source_shape"]), p["source_layout"],
         )
         for p in ports
     )  # fmt: skip
