@@ -109,17 +109,30 @@ def insert(graph: Graph, quantization: Quantization) -> Graph:
 
     An input keeps its name itself; its rounded form is `NAME__dq`, as is that of an edge. Integer constants are `NAME__q`.
     """
+    return placed(graph, quantization)[0]
+
+
+def placed(graph: Graph, quantization: Quantization) -> tuple[Graph, dict[str | Edge, ir.Node]]:
+    """As `insert`, and the DequantizeLinear of every value, edge and constant in the new Graph."""
     result = graph.clone()
     values = {str(v.name): v for v in (*result.model.graph.inputs, *(o for n in result.nodes for o in n.outputs))}
     rounded: dict[str, ir.Value] = {}
+    found: dict[str | Edge, ir.Node] = {}
     for name, how in quantization.values.items():
         rounded[name] = _pair(result, values[name], how)
+        found[name] = _producer(rounded[name])
     for edge, how in quantization.edges.items():
         value = rounded.get(edge.value, values[edge.value])
-        _pair(result, value, how, edge.readers)
+        found[edge] = _producer(_pair(result, value, how, edge.readers))
     for name, how in quantization.constants.items():
-        _constant(result, result.model.graph.initializers[name], how)
-    return result
+        found[name] = _constant(result, result.model.graph.initializers[name], how)
+    return result, found
+
+
+def _producer(value: ir.Value) -> ir.Node:
+    node = value.producer()
+    assert node is not None
+    return node
 
 
 def is_pair(node: ir.Node) -> bool:
@@ -186,7 +199,7 @@ def _ir_type(how: Affine) -> ir.DataType:
     return ir.DataType.from_numpy(how.zero_point.dtype)
 
 
-def _constant(graph: Graph, value: ir.Value, how: Affine) -> None:
+def _constant(graph: Graph, value: ir.Value, how: Affine) -> ir.Node:
     """Store a constant in integers, a DequantizeLinear behind it; a bias in int32 has no zero point to name."""
     body, name = graph.model.graph, str(value.name)
     array = const(value)
@@ -201,6 +214,7 @@ def _constant(graph: Graph, value: ir.Value, how: Affine) -> None:
     del body.initializers[name]
     out.name = name
     body.insert_before(body[0], node)
+    return node
 
 
 def _unfold(graph: Graph, node: ir.Node, constants: dict[str, Affine]) -> None:
