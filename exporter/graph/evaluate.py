@@ -30,26 +30,61 @@ def evaluate(graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | 
     Raises:
         EngineError: If onnxruntime refuses the graph or fails in it.
     """
-    import onnxruntime as ort
+    return Evaluator(graph, values).run(inputs)
 
-    wanted = list(values) if values is not None else [p.name for p in graph.outputs]
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    proto, weights = _serialise(graph, wanted)
-    lent = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in weights.items()}
-    try:
-        options.add_external_initializers(list(lent), list(lent.values()))
-        session = ort.InferenceSession(proto, options, providers=["CPUExecutionProvider"], disabled_optimizers=_WRONG)
+
+class Evaluator:
+    """A Graph opened once, to be run many times.
+
+    Args:
+        graph: The graph.
+        values: Names of the values wanted; None for the graph's outputs.
+        threads: Of one inference; 0 for a thread a core.
+
+    Raises:
+        EngineError: If onnxruntime refuses the graph.
+    """
+
+    def __init__(self, graph: Graph, values: Sequence[str] | None = None, threads: int = 0) -> None:
+        import onnxruntime as ort
+
+        self.name = graph.name
+        self.wanted = list(values) if values is not None else [p.name for p in graph.outputs]
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = threads
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        proto, weights = serialise(graph, self.wanted)
+        self._lent = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in weights.items()}
+        try:
+            options.add_external_initializers(list(self._lent), list(self._lent.values()))
+            self.session = ort.InferenceSession(proto, options, providers=["CPUExecutionProvider"], disabled_optimizers=_WRONG)
+        except Exception as problem:
+            raise self._failed(problem) from problem
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The wanted values of one batch; see `evaluate`.
+
+        Raises:
+            EngineError: If onnxruntime fails.
+        """
         feeds = {k: np.ascontiguousarray(v, np.float32) for k, v in inputs.items()}
-        return dict(zip(wanted, session.run(wanted, feeds), strict=True))
-    except Exception as problem:
+        try:
+            return dict(zip(self.wanted, self.session.run(self.wanted, feeds), strict=True))
+        except Exception as problem:
+            raise self._failed(problem) from problem
+
+    def _failed(self, problem: Exception) -> EngineError:
         first = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-        raise EngineError(f"onnxruntime on the graph of {graph.name}: {first}") from problem
+        return EngineError(f"onnxruntime on the graph of {self.name}: {first}")
 
 
-def _serialise(graph: Graph, wanted: Sequence[str]) -> tuple[bytes, dict[str, Array]]:
-    """The graph without its big weights, and these: onnxruntime reads them where they are."""
+def serialise(graph: Graph, wanted: Sequence[str]) -> tuple[bytes, dict[str, Array]]:
+    """The graph as a proto without its big weights, `wanted` among its outputs; and these weights: onnxruntime reads them where they are.
+
+    Raises:
+        KeyError: If no value has a wanted name.
+    """
     model, weights = graph.model.clone(), {}
     for name, value in list(model.graph.initializers.items()):
         tensor = value.const_value
