@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import numpy as np
+
+LIMITS = {"int8": (-128, 127), "uint8": (0, 255)}
+"""Smallest and largest number of the types that quantized ends have."""
+
 PICTURES = {"nchw": (2, 3, 1), "nhwc": (1, 2, 3), "chw": (1, 2, 0), "hwc": (0, 1, 2)}
 """Layout to the axes that count rows, columns and channels."""
 
@@ -37,6 +42,21 @@ class End:
     def elements(self) -> int:
         """Product of the shape."""
         return prod(self.shape)
+
+    @property
+    def width(self) -> int:
+        """Bytes of an element."""
+        return np.dtype(self.dtype).itemsize
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Smallest and largest number of an integer type."""
+        return LIMITS[self.dtype]
+
+    @property
+    def ctype(self) -> str:
+        """Of an element in C."""
+        return {"int8": "int8_t", "uint8": "uint8_t"}.get(self.dtype, "float")
 
     @property
     def picture(self) -> tuple[int, int, int] | None:

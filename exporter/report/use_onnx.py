@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from exporter.report.buffers import kotlin_fill
+from exporter.report.buffers import cpp_reals, cpp_stored, kotlin_fill, kotlin_reals, python_reals
 from exporter.report.ports import End
 
 Facts = Mapping[str, Any]
@@ -18,25 +18,33 @@ def python(m: Facts, inputs: list[End], outputs: list[End]) -> str:
     lines += [f"options.intra_op_num_threads = {m['runtime_options'].get('threads', 1)}"]
     lines += [f'session = ort.InferenceSession("{m["artifact"]["files"][0]}", options, providers=["CPUExecutionProvider"])']
     lines += [f"outputs = session.run([{', '.join(repr(e.name) for e in outputs)}], {{{feeds}}})"]
-    lines += [f"y{i} = outputs[{i}]  # {e.source_name}: {e.shape}" for i, e in enumerate(outputs)]
+    for i, e in enumerate(outputs):
+        lines += [f"y{i} = outputs[{i}]  # {e.source_name}: {e.shape}", *python_reals(e, i)]
     return "\n".join(lines)
 
 
 def kotlin(m: Facts, inputs: list[End], outputs: list[End]) -> str:
     """With `com.microsoft.onnxruntime:onnxruntime-android`."""
-    lines = ["import ai.onnxruntime.OnnxTensor", "import ai.onnxruntime.OrtEnvironment", "import ai.onnxruntime.OrtSession"]
+    lines = [
+        "import ai.onnxruntime.OnnxJavaType",
+        "import ai.onnxruntime.OnnxTensor",
+        "import ai.onnxruntime.OrtEnvironment",
+        "import ai.onnxruntime.OrtSession",
+    ]
     lines += ["import java.nio.ByteBuffer", "import java.nio.ByteOrder", "", "val env = OrtEnvironment.getEnvironment()"]
     lines += [f"val options = OrtSession.SessionOptions().apply {{ setIntraOpNumThreads({m['runtime_options'].get('threads', 1)}) }}"]
     lines += [f'val session = env.createSession(assets.open("{m["artifact"]["files"][0]}").readBytes(), options)', ""]
     for i, e in enumerate(inputs):
         lines += kotlin_fill(e, i)
-        lines += [f"val t{i} = OnnxTensor.createTensor(env, x{i}.asFloatBuffer(), longArrayOf({', '.join(map(str, e.shape))}))"]
+        stored = f"x{i}.asFloatBuffer(), " if e.scale is None else f"x{i}, "
+        kind = "" if e.scale is None else f", OnnxJavaType.{e.dtype.upper()}"
+        lines += [f"val t{i} = OnnxTensor.createTensor(env, {stored}longArrayOf({', '.join(map(str, e.shape))}){kind})"]
     feeds = ", ".join(f'"{e.name}" to t{i}' for i, e in enumerate(inputs))
     lines += [f"val result = session.run(mapOf({feeds}))"]
-    lines += [
-        f'val y{i} = (result.get("{e.name}").get() as OnnxTensor).floatBuffer  // {e.source_name}: {e.elements} values'
-        for i, e in enumerate(outputs)
-    ]
+    for i, e in enumerate(outputs):
+        buffer = "floatBuffer" if e.scale is None else "byteBuffer"
+        lines += [f'val y{i} = (result.get("{e.name}").get() as OnnxTensor).{buffer}  // {e.source_name}: {e.elements} values']
+        lines += kotlin_reals(e, i, f"y{i}")
     return "\n".join(lines)
 
 
@@ -48,12 +56,16 @@ def cpp(m: Facts, inputs: list[End], outputs: list[End]) -> str:
     lines += ["auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);", "std::vector<Ort::Value> inputs;"]
     for i, e in enumerate(inputs):
         dims = ", ".join(map(str, e.shape))
-        lines += [f"std::vector<float> x{i}({e.elements});  // {e.source_name}, {e.layout}", f"const int64_t shape{i}[] = {{{dims}}};"]
-        lines += [f"inputs.push_back(Ort::Value::CreateTensor<float>(memory, x{i}.data(), x{i}.size(), shape{i}, {len(e.shape)}));"]
+        lines += [f"std::vector<{e.ctype}> x{i}({e.elements});  // {e.source_name}, {e.layout}", f"const int64_t shape{i}[] = {{{dims}}};"]
+        lines += [
+            f"inputs.push_back(Ort::Value::CreateTensor<{e.ctype}>(memory, x{i}.data(), x{i}.size(), shape{i}, {len(e.shape)}));",
+            *cpp_stored(e, i),
+        ]
     lines += [f"const char* in[] = {{{', '.join(_quoted(e) for e in inputs)}}};"]
     lines += [f"const char* out[] = {{{', '.join(_quoted(e) for e in outputs)}}};"]
     lines += [f"auto outputs = session.Run(Ort::RunOptions{{}}, in, inputs.data(), {len(inputs)}, out, {len(outputs)});"]
-    lines += [f"const float* y{i} = outputs[{i}].GetTensorData<float>();  // {e.elements} values" for i, e in enumerate(outputs)]
+    for i, e in enumerate(outputs):
+        lines += [f"const {e.ctype}* y{i} = outputs[{i}].GetTensorData<{e.ctype}>();  // {e.elements} values", *cpp_reals(e, i)]
     return "\n".join(lines)
 
 

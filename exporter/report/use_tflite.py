@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from exporter.report.buffers import kotlin_fill
+from exporter.report.buffers import cpp_reals, cpp_stored, kotlin_fill, kotlin_reals, python_reals
 from exporter.report.ports import End
 
 Facts = Mapping[str, Any]
@@ -20,7 +20,8 @@ def python(m: Facts, inputs: list[End], outputs: list[End]) -> str:
     lines += ['index = {t["name"]: t["index"] for t in interpreter.get_input_details() + interpreter.get_output_details()}']
     lines += [f'interpreter.set_tensor(index["{e.name}"], x{i})' for i, e in enumerate(inputs)]
     lines += ["interpreter.invoke()"]
-    lines += [f'y{i} = interpreter.get_tensor(index["{e.name}"])  # {e.source_name}: {e.shape}' for i, e in enumerate(outputs)]
+    for i, e in enumerate(outputs):
+        lines += [f'y{i} = interpreter.get_tensor(index["{e.name}"])  # {e.source_name}: {e.shape}', *python_reals(e, i)]
     return "\n".join(lines)
 
 
@@ -34,11 +35,13 @@ def kotlin(m: Facts, inputs: list[End], outputs: list[End]) -> str:
     for i, e in enumerate(inputs):
         lines += kotlin_fill(e, i)
     for i, e in enumerate(outputs):
-        lines += [f"val y{i} = ByteBuffer.allocateDirect({e.elements * _width(e)}).order(ByteOrder.nativeOrder())  // {e.source_name}"]
+        lines += [f"val y{i} = ByteBuffer.allocateDirect({e.elements * e.width}).order(ByteOrder.nativeOrder())  // {e.source_name}"]
     lines += [f'val in{i} = interpreter.getInputIndex("{e.name}")' for i, e in enumerate(inputs) if len(inputs) > 1]
     feeds = f"arrayOfNulls<Any>({len(inputs)}).also {{ {'; '.join(f'it[in{i}] = x{i}' for i in range(len(inputs)))} }}"
     fetches = ", ".join(f'interpreter.getOutputIndex("{e.name}") to y{i}' for i, e in enumerate(outputs))
     lines += [f"interpreter.runForMultipleInputsOutputs({'arrayOf(x0)' if len(inputs) == 1 else feeds}, mapOf({fetches}))"]
+    for i, e in enumerate(outputs):
+        lines += kotlin_reals(e, i, f"y{i}")
     return "\n".join(lines)
 
 
@@ -51,16 +54,9 @@ def cpp(m: Facts, inputs: list[End], outputs: list[End]) -> str:
     lines += [f"tflite::InterpreterBuilder(*model, resolver)(&interpreter, {threads});", "interpreter->AllocateTensors();", ""]
     for i, e in enumerate(inputs):
         lines += [f'// input {i} of the file unless interpreter->GetInputName says otherwise: "{e.name}", {e.elements} values, {e.layout}']
-        lines += [f"{_ctype(e)}* x{i} = interpreter->typed_input_tensor<{_ctype(e)}>({i});"]
+        lines += [f"{e.ctype}* x{i} = interpreter->typed_input_tensor<{e.ctype}>({i});", *cpp_stored(e, i)]
     lines += ["interpreter->Invoke();"]
     for i, e in enumerate(outputs):
-        lines += [f'const {_ctype(e)}* y{i} = interpreter->typed_output_tensor<{_ctype(e)}>({i});  // "{e.name}", {e.elements} values']
+        lines += [f'const {e.ctype}* y{i} = interpreter->typed_output_tensor<{e.ctype}>({i});  // "{e.name}", {e.elements} values']
+        lines += cpp_reals(e, i)
     return "\n".join(lines)
-
-
-def _width(end: End) -> int:
-    return 1 if end.dtype in ("int8", "uint8") else 4
-
-
-def _ctype(end: End) -> str:
-    return {"int8": "int8_t", "uint8": "uint8_t"}.get(end.dtype, "float")
