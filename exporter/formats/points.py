@@ -6,6 +6,10 @@ Layers go by the name of their first output, values by their own.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from exporter.array import Array
+
 Range = tuple[float, float]
 """Smallest and largest real that a value takes."""
 
@@ -62,6 +66,7 @@ class Weights:
         share: Channels in a row that share one scale (ncnn: output channels of a group); 1 for a scale each.
         bias_int32: Whether the bias is stored as int32; else it stays float (ncnn).
         dtype: "int8" or "uint8".
+        pairs: Where the engine adds products two by two in 16 bits: the axes in which a channel's weights follow each other there.
     """
 
     layer: str
@@ -73,6 +78,25 @@ class Weights:
     share: int = 1
     bias_int32: bool = True
     dtype: str = "int8"
+    pairs: tuple[int, ...] | None = None
+
+    def least_scale(self, weight: Array) -> Array:
+        """The smallest scales at which no sum of two products overflows, whichever way weights are rounded; float32, () or (channels,).
+
+        x86 without VNNI multiplies uint8 by int8 and adds neighbours in int16, saturating (vpmaddubsw): 255 * (w0 + w1) must stay
+        within 32767, so w0 + w1 within 128; rounding adds less than 2 to a sum.
+
+        Args:
+            weight: The weights, float.
+        """
+        channels = 1 if self.axis is None else weight.shape[self.axis]
+        if self.pairs is None:
+            return np.zeros(() if self.axis is None else channels, np.float32)
+        assert self.axis is not None
+        rows = weight.transpose(self.axis, *self.pairs).reshape(channels, -1).astype(np.float64)
+        rows = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2)))
+        sums = np.abs(rows[:, ::2] + rows[:, 1::2]).max(axis=1, initial=0.0)
+        return np.asarray(sums / PAIR_LIMIT, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +119,9 @@ class Points:
     requantize: tuple[Requantize, ...] = ()
     constants: tuple[str, ...] = ()
 
+
+PAIR_LIMIT = 126
+"""Of the sum of two neighbouring weights, before rounding."""
 
 Ranges = Mapping[str, Range]
 """By value name."""

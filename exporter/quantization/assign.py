@@ -146,7 +146,8 @@ def _layers(
     inputs = {w.layer: input_scale(w, values, edges) for w in layers}
     found: dict[str, Array] = {}
     for w in layers:
-        scale = scales[w.weight] if w.weight in scales else weight_scale(array_of(graph, w.weight), w.axis, w.share)
+        weight = array_of(graph, w.weight)
+        scale = np.maximum(scales[w.weight] if w.weight in scales else weight_scale(weight, w.axis, w.share), w.least_scale(weight))
         if w.bias is not None and w.bias_int32:
             scale = raised(scale, array_of(graph, w.bias), inputs[w.layer], w.share)
         found[w.weight] = np.maximum(scale, found.get(w.weight, scale))
