@@ -1,7 +1,7 @@
 """Constants of their own for layers that would need different scales of a shared one.
 
-    Given:   two layers with one bias b, and inputs of different scales
-    Result:  the second reads b_2, a copy: biases are stored with s_in * s_w, so one array cannot serve both
+Given:   two layers with one bias b, and inputs of different scales
+Result:  the second reads b_2, a copy: biases are stored with s_in * s_w, so one array cannot serve both
 """
 
 from dataclasses import replace
@@ -23,14 +23,14 @@ def unshare(graph: Graph, points: Points) -> Points:
     biases: set[str] = set()
     result = []
     for w in points.weights:
-        first = weights.setdefault(w.weight, w)
-        if _how(first) != _how(w):
-            w = replace(w, weight=_copy(graph, w.weight, w.layer))
-        if w.bias is not None and w.bias_int32 and w.bias in biases:
-            w = replace(w, bias=_copy(graph, w.bias, w.layer))
-        if w.bias is not None:
-            biases.add(w.bias)
-        result.append(w)
+        weight, bias = w.weight, w.bias
+        if _how(weights.setdefault(weight, w)) != _how(w):
+            weight = _copy(graph, weight, w.layer)
+        if bias is not None and w.bias_int32 and bias in biases:
+            bias = _copy(graph, bias, w.layer)
+        if bias is not None:
+            biases.add(bias)
+        result.append(replace(w, weight=weight, bias=bias))
     return replace(points, weights=tuple(result))
 
 

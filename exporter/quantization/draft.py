@@ -1,0 +1,69 @@
+"""A quantization in the making: what is known of it between two steps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from exporter.array import Array
+from exporter.formats import Writer
+from exporter.formats.points import Points, Range
+from exporter.graph import Graph
+from exporter.graph.qdq import Quantization
+from exporter.quantization.assign import assign
+from exporter.quantization.histogram import Statistics
+from exporter.quantization.unshare import unshare
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A float Graph and the numbers chosen for it so far; a step makes a new one.
+
+    Attributes:
+        graph: The float Graph: perhaps equalised, biases corrected, weights on their grid.
+        statistics: Of its values.
+        points: What is quantized of it.
+        ranges: Chosen ranges, by value name.
+        scales: Weight scales that are not the largest weight's, by initializer name.
+        keep: Layers that stay float.
+    """
+
+    graph: Graph
+    statistics: Statistics
+    points: Points
+    ranges: Mapping[str, Range]
+    scales: Mapping[str, Array] = field(default_factory=dict)
+    keep: frozenset[str] = frozenset()
+
+    @cached_property
+    def quantization(self) -> Quantization:
+        """Every scale and zero point."""
+        return assign(self.graph, self.points, self.ranges, self.scales)
+
+    def with_ranges(self, ranges: Mapping[str, Range]) -> "Draft":
+        """The same with other ranges."""
+        return replace(self, ranges=ranges)
+
+    @property
+    def biases(self) -> tuple[str, ...]:
+        """Names of all biases, stored as integers or not."""
+        return tuple(dict.fromkeys(w.bias for w in self.points.weights if w.bias is not None))
+
+
+def begin(graph: Graph, statistics: Statistics, writer: Writer, keep: frozenset[str]) -> Draft:
+    """The first draft of a Graph, which stays as it is: ranges are what was seen."""
+    own, seen = graph.clone(), statistics.seen()
+    points = unshare(own, writer.points(own, seen, keep))
+    return Draft(own, statistics, points, seen, {}, keep)
+
+
+def regroup(draft: Draft, writer: Writer, keep: frozenset[str]) -> Draft:
+    """The same numbers with other layers left in float."""
+    graph = draft.graph.clone()
+    points = unshare(graph, writer.points(graph, draft.statistics.seen(), keep))
+    kept = {w.weight for w in points.weights}
+    return Draft(graph, draft.statistics, points, draft.ranges, {k: v for k, v in draft.scales.items() if k in kept}, keep)
+
+
+def quantized_values(points: Points) -> tuple[str, ...]:
+    """Values whose range matters: those of groups with a scale of their own, each once, in the points' order."""
+    return tuple(dict.fromkeys(name for group in points.groups if group.fixed is None for name in group.values))

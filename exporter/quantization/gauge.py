@@ -1,0 +1,72 @@
+"""The float net's outputs on a few samples, and what candidates lose against them."""
+
+from collections.abc import Mapping
+from math import prod
+
+import numpy as np
+
+from exporter.array import Array
+from exporter.cost.count import totals
+from exporter.graph import Graph, shape_of
+from exporter.graph.evaluate import Evaluator
+from exporter.quantization.measure import Loss, Tail, halves, loss, tails
+from exporter.quantization.switchboard import CHUNK, Feeds, Switchboard
+
+ELEMENT_COST = 40
+"""Multiply-accumulates that take as long as rounding one element of an activation, roughly."""
+
+WORK = 2e11
+"""Multiply-accumulates that all candidates together may take: a minute on two cores, roughly. Counted, so that a choice never depends on
+how busy the machine is."""
+
+
+class Gauge:
+    """Measures candidates: by some samples they are chosen, by others the choice is confirmed.
+
+    Args:
+        graph: The float Graph, before anything was changed: what all losses are against.
+        samples: By Graph input name, in Graph layout.
+    """
+
+    def __init__(self, graph: Graph, samples: Mapping[str, Array]) -> None:
+        self.tails: tuple[Tail, ...] = tails(graph)
+        self.values = tuple(dict.fromkeys(end.value for end in self.tails))
+        self.choosing, self.confirming = halves(samples)
+        self.runs = 0
+        self._references = {id(part): _reference(graph, part, self.values) for part in (self.choosing, self.confirming)}
+        self._cost = totals(graph).macs + ELEMENT_COST * _elements(graph)
+
+    def choose(self, board: Switchboard, feeds: Feeds) -> Loss:
+        """Loss on the samples that choices are made by."""
+        return self._loss(board, feeds, self.choosing)
+
+    def confirm(self, board: Switchboard, feeds: Feeds) -> Loss:
+        """Loss on the samples that no choice saw."""
+        return self._loss(board, feeds, self.confirming)
+
+    def affordable(self, share: float, least: int, most: int) -> int:
+        """How many candidates a step may run.
+
+        Args:
+            share: Of the work allowed in all.
+            least: Never fewer.
+            most: Never more.
+        """
+        count = len(next(iter(self.choosing.values())))
+        return int(min(max(share * WORK / (self._cost * count), least), most))
+
+    def _loss(self, board: Switchboard, feeds: Feeds, samples: Mapping[str, Array]) -> Loss:
+        self.runs += 1
+        return loss(self.tails, self._references[id(samples)], board.run(feeds, samples, self.values))
+
+
+def _reference(graph: Graph, samples: Mapping[str, Array], values: tuple[str, ...]) -> dict[str, Array]:
+    count = len(next(iter(samples.values())))
+    evaluator = Evaluator(graph, values)
+    parts = [evaluator.run({k: v[i : i + CHUNK] for k, v in samples.items()}) for i in range(0, count, CHUNK)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in values}
+
+
+def _elements(graph: Graph) -> int:
+    """Of all computed values of one sample."""
+    return sum(prod(shape_of(value)) for node in graph.nodes for value in node.outputs)

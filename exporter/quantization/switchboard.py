@@ -1,0 +1,147 @@
+"""One session in which every scale, zero point and weight is an input, and every rounding has a switch.
+
+    Given:   a Graph, and where it is rounded
+    Result:  for a pair of scale s and zero point z:  y = Where(on, DequantizeLinear(QuantizeLinear(x, s, z), s, z), x)
+             for a constant w:  an input of the same name
+
+A candidate is then one run with other numbers; no session is built anew. The pairs are those of `qdq.insert`, so a run computes what the
+inserted Graph computes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from exporter.array import Array
+from exporter.errors import EngineError
+from exporter.graph import Graph
+from exporter.graph.evaluate import Evaluator
+from exporter.graph.qdq import Affine, Edge, Quantization, placed
+from exporter.quantization.assign import array_of
+
+CHUNK = 16
+"""Samples of one run: the inner values of more would not fit the caches, nor small memories."""
+
+Site = str | Edge
+"""A pair: on a value, or on the way to some of its readers."""
+
+Feeds = dict[str, Array]
+"""What a run takes beside its samples."""
+
+
+class Switchboard:
+    """A Graph whose rounding is steered by its inputs.
+
+    Args:
+        graph: The float Graph.
+        quantization: Where it is rounded; its numbers are not kept.
+        constants: Further constants to steer, e.g. biases that stay float.
+        values: Inner values wanted, besides the outputs.
+
+    Raises:
+        EngineError: If onnxruntime refuses the graph.
+    """
+
+    def __init__(self, graph: Graph, quantization: Quantization, constants: Iterable[str] = (), values: Iterable[str] = ()) -> None:
+        self.graph = graph
+        self.sites: tuple[Site, ...] = (*quantization.values, *quantization.edges)
+        self.constants = tuple(dict.fromkeys((*quantization.constants, *constants)))
+        self.runs = 0
+        steered, nodes = placed(graph, quantization)
+        for number, site in enumerate(self.sites):
+            _switch(steered, nodes[site], number)
+        for name in self.constants:
+            _feed(steered, name, nodes.get(name))
+        outputs = [str(v.name) for v in steered.model.graph.outputs]
+        self._session = Evaluator(steered, list(dict.fromkeys((*outputs, *values)))).session
+
+    def feeds(self, quantization: Quantization, off: Iterable[Site] = (), float_constants: Iterable[str] = ()) -> Feeds:
+        """The inputs that make the session compute a Quantization.
+
+        Args:
+            quantization: Of the same places.
+            off: Pairs that do not round.
+            float_constants: Constants that are not rounded.
+        """
+        silent, plain = set(off), set(float_constants)
+        numbers = _numbers(quantization)
+        feeds: Feeds = {}
+        for i, site in enumerate(self.sites):
+            feeds |= {f"scale_{i}": numbers[site].scale, f"zero_{i}": numbers[site].zero_point, f"on_{i}": np.array(site not in silent)}
+        for name in self.constants:
+            array = array_of(self.graph, name).astype(np.float32)
+            how = quantization.constants.get(name)
+            feeds[name] = array if how is None or name in plain else how.dequantize(how.quantize(array))
+        return feeds
+
+    def renumber(self, feeds: Feeds, quantization: Quantization) -> Feeds:
+        """The same feeds with the scales and zero points of other activations; switches and constants stay."""
+        numbers = _numbers(quantization)
+        changed = {f"scale_{i}": numbers[site].scale for i, site in enumerate(self.sites)}
+        return {**feeds, **changed, **{f"zero_{i}": numbers[site].zero_point for i, site in enumerate(self.sites)}}
+
+    def run(self, feeds: Feeds, samples: Mapping[str, Array], values: Sequence[str]) -> dict[str, Array]:
+        """Values wanted of all samples, by name; axis 0 counts samples, or rows of them."""
+        count = len(next(iter(samples.values())))
+        parts = [self._chunk(feeds, {k: v[i : i + CHUNK] for k, v in samples.items()}, values) for i in range(0, count, CHUNK)]
+        self.runs += 1
+        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(values)}
+
+    def _chunk(self, feeds: Feeds, samples: Mapping[str, Array], values: Sequence[str]) -> list[Array]:
+        import onnxruntime as ort
+
+        options = ort.RunOptions()
+        options.only_execute_path_to_fetches = True
+        inputs = {**feeds, **{k: np.ascontiguousarray(v, np.float32) for k, v in samples.items()}}
+        try:
+            return list(self._session.run(list(values), inputs, options))
+        except Exception as problem:
+            first = (str(problem) or type(problem).__name__).splitlines()[0]
+            raise EngineError(f"onnxruntime on the switchboard of {self.graph.name}: {first}") from problem
+
+
+def _numbers(quantization: Quantization) -> dict[Site, Affine]:
+    numbers: dict[Site, Affine] = {name: how for name, how in quantization.values.items()}  # noqa: C416 -- keys of a wider type
+    return numbers | {edge: how for edge, how in quantization.edges.items()}  # noqa: C416
+
+
+def _input(graph: Graph, name: str, shape: Sequence[int], dtype: ir.DataType) -> ir.Value:
+    value = ir.Value(name=name, shape=ir.Shape(shape), type=ir.TensorType(dtype))
+    graph.model.graph.inputs.append(value)
+    return value
+
+
+def _switch(graph: Graph, back: ir.Node, number: int) -> None:
+    """Give a pair's scale and zero point, and whether it rounds, into the caller's hands."""
+    stored, out = back.inputs[0], back.outputs[0]
+    assert stored is not None
+    quantize = stored.producer()
+    assert quantize is not None
+    assert stored.dtype is not None
+    body, source = graph.model.graph, quantize.inputs[0]
+    scale = _input(graph, f"scale_{number}", (), ir.DataType.FLOAT)
+    zero = _input(graph, f"zero_{number}", (), stored.dtype)
+    for node in (quantize, back):
+        node.replace_input_with(1, scale)
+        node.replace_input_with(2, zero)
+    chosen = ir.node("Where", [_input(graph, f"on_{number}", (), ir.DataType.BOOL), None, source], name=f"switch_{number}")
+    result, name = chosen.outputs[0], out.name
+    result.shape, result.type = out.shape, out.type
+    out.replace_all_uses_with(result, replace_graph_outputs=True)
+    chosen.replace_input_with(1, out)
+    out.name, result.name = f"rounded_{number}", name
+    body.insert_after(back, chosen)
+
+
+def _feed(graph: Graph, name: str, back: ir.Node | None) -> None:
+    """Turn a constant, or the node that makes it of integers, into an input."""
+    body = graph.model.graph
+    old = body.initializers[name] if back is None else back.outputs[0]
+    assert old.shape is not None
+    if back is None:
+        del body.initializers[name]
+    value = _input(graph, name, [int(str(d)) for d in old.shape], ir.DataType.FLOAT)
+    old.replace_all_uses_with(value)
+    if back is not None:
+        body.remove(back, safe=True)
