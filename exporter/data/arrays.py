@@ -64,7 +64,7 @@ class Arrays:
 
     def __init__(self, what: str, rows: Mapping[str, Rows], specs: Sequence[InputSpec], prep: Prep,
                  content: Callable[["hashlib._Hash"], None]) -> None:  # fmt: skip
-        self.what, self.rows, self.specs, self.prep, self.update = what, rows, specs, prep, content
+        self.what, self.rows, self.specs, self.prep, self.content = what, rows, specs, prep, content
         counts = {name: r.shape[0] for name, r in rows.items()}
         if len(set(counts.values())) > 1:
             words = ", ".join(f"{name} has {n}" for name, n in counts.items())
@@ -84,6 +84,12 @@ class Arrays:
         """See `Samples`."""
         for values in zip(*(self.rows[spec.name].read(indices) for spec in self.specs), strict=True):
             yield {spec.name: self._fit(spec, x) for spec, x in zip(self.specs, values, strict=True)}
+
+    def update(self, digest: "hashlib._Hash", indices: Sequence[int] | None = None) -> None:
+        """See `Samples`; the arrays are hashed whole, and then which rows are meant."""
+        self.content(digest)
+        if indices is not None:
+            digest.update(repr(list(indices)).encode())
 
 
 def open_npz_file(path: Path, needs: Needs) -> Dataset:

@@ -1,7 +1,7 @@
 """A data set: samples decoded one after the other, never all at once."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -10,6 +10,7 @@ import numpy as np
 
 from exporter.array import Array
 from exporter.errors import DataError
+from exporter.preprocessing import Preprocessing
 
 Sample = dict[str, Array]
 """Preprocessed float32 arrays by input name, in the source's layout, without the batch axis."""
@@ -25,8 +26,43 @@ class Samples(Protocol):
     def read(self, indices: Sequence[int]) -> Iterator[Sample]:
         """The samples of ascending indices, one at a time."""
 
-    def update(self, digest: "hashlib._Hash") -> None:
-        """Feed everything the samples are made from to a hash."""
+    @property
+    def prep(self) -> Mapping[str, Preprocessing]:
+        """How each input is made, by name; those left out are used as they are."""
+
+    def update(self, digest: "hashlib._Hash", indices: Sequence[int] | None = None) -> None:
+        """Feed everything the samples (those of some indices only, where given) are made from to a hash."""
+
+
+@dataclass(frozen=True)
+class Some:
+    """Some of the samples of others.
+
+    Attributes:
+        of: The others.
+        indices: Which, ascending.
+    """
+
+    of: Samples
+    indices: Sequence[int]
+
+    @property
+    def names(self) -> Sequence[str]:
+        """See `Samples`."""
+        return [self.of.names[i] for i in self.indices]
+
+    @property
+    def prep(self) -> Mapping[str, Preprocessing]:
+        """See `Samples`."""
+        return self.of.prep
+
+    def read(self, indices: Sequence[int]) -> Iterator[Sample]:
+        """See `Samples`."""
+        return self.of.read([self.indices[i] for i in indices])
+
+    def update(self, digest: "hashlib._Hash", indices: Sequence[int] | None = None) -> None:
+        """See `Samples`."""
+        self.of.update(digest, self.indices if indices is None else [self.indices[i] for i in indices])
 
 
 @dataclass
@@ -57,6 +93,11 @@ class Dataset:
         """Name of each sample: its file below the data's folder, or FILE[index]."""
         return self.samples.names
 
+    @property
+    def prep(self) -> Mapping[str, Preprocessing]:
+        """How each input is made, by name; those left out are used as they are."""
+        return self.samples.prep
+
     @cached_property
     def sha256(self) -> str:
         """Over the names, contents and labels of all samples."""
@@ -79,6 +120,14 @@ class Dataset:
         """The indices that `pick` takes, ascending."""
         count = min(max(n, 1), len(self))
         return [i * len(self) // count for i in range(count)]
+
+    def some(self, n: int) -> "Dataset":
+        """Up to n samples, those that `pick` takes, as a data set; itself where it has no more."""
+        if len(self) <= n:
+            return self
+        chosen = self.spread(n)
+        labels = None if self.labels is None else self.labels[chosen]
+        return Dataset(Some(self.samples, chosen), labels, self.class_names, self.notes)
 
     def _batches(self, indices: Sequence[int], size: int) -> Iterator[tuple[dict[str, Array], Array | None]]:
         samples = self.samples.read(indices)

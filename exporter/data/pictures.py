@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ class Pictures:
     """
 
     def __init__(self, root: Path, files: Sequence[Path], spec: InputSpec, prep: Preprocessing) -> None:
-        self.files, self.spec, self.prep = files, spec, prep
+        self.files, self.spec, self.made = files, spec, prep
         self.names = [str(f.relative_to(root)) for f in files]
         if spec.picture is None:
             raise DataError(f"{root} holds pictures, input {spec.name} of shape {spec.shape} takes none", hint="give the data as .npz")
@@ -42,12 +42,18 @@ class Pictures:
     def read(self, indices: Sequence[int]) -> Iterator[Sample]:
         """See `Samples`."""
         for i in indices:
-            pixels = load_picture(self.files[i], self.height, self.width, self.prep)
-            yield {self.spec.name: fit(pixels, self.spec, self.prep, str(self.files[i]))}
+            pixels = load_picture(self.files[i], self.height, self.width, self.made)
+            yield {self.spec.name: fit(pixels, self.spec, self.made, str(self.files[i]))}
 
-    def update(self, digest: "hashlib._Hash") -> None:
+    @property
+    def prep(self) -> Mapping[str, Preprocessing]:
         """See `Samples`."""
-        for name, file in zip(self.names, self.files, strict=True):
+        return {self.spec.name: self.made}
+
+    def update(self, digest: "hashlib._Hash", indices: Sequence[int] | None = None) -> None:
+        """See `Samples`."""
+        for i in range(len(self.files)) if indices is None else indices:
+            name, file = self.names[i], self.files[i]
             try:
                 content = hashlib.sha256(file.read_bytes()).digest()
             except OSError as problem:

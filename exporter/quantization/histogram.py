@@ -16,12 +16,14 @@ class Histogram:
         edges: Lower end of the first and upper end of the last bin; bins are of equal width.
         seen: Smallest and largest element.
         mean: Means over the samples of each sample's smallest and largest element.
+        infinite: Elements that were infinite (a mask's); they are in none of the others.
     """
 
     counts: Array
     edges: Range
     seen: Range
     mean: Range
+    infinite: int = 0
 
 
 @dataclass(frozen=True, slots=True)
