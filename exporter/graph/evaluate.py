@@ -12,8 +12,9 @@ from exporter.graph.model import Graph
 LENT_BYTES = 4096
 """Weights of so many bytes are lent to onnxruntime, not copied into a proto."""
 
-_WRONG = ["Pad_Fusion"]
-"""Optimisations of onnxruntime that are wrong: this one pads a MaxPool with minus infinity where the model pads with zeros."""
+_WRONG = ["Pad_Fusion", "WeightBiasQuantization"]
+"""Optimisations of onnxruntime that change the model: the first pads a MaxPool with minus infinity where the model pads with zeros, the
+second rounds the float bias of a layer whose input and weights are quantized."""
 
 
 def evaluate(graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | None = None) -> dict[str, Array]:
