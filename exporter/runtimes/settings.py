@@ -8,9 +8,10 @@ NCNN_HALF = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic")
 def runtime_options(runtime: str, precision: str) -> dict[str, Any]:
     """The options of an engine at a precision: what runs, not only what is stored.
 
-    ncnn computes in half precision by default, where the processor can, even from a float32 file: fp32 means that off.
+    ncnn computes in half precision by default, where the processor can, even from a float32 file: fp32 means that off. Below fp32 it is
+    on, as by ncnn's own default: what an int8 file computes in floats is far coarser already.
     """
     if runtime != "ncnn":
         return {}
-    half = precision == "fp16"
-    return {**dict.fromkeys(NCNN_HALF, half), "use_bf16_storage": False, "use_packing_layout": True}
+    half = precision != "fp32"
+    return {**dict.fromkeys(NCNN_HALF, half), "use_bf16_storage": False, "use_packing_layout": True, "use_int8_inference": True}

@@ -1,11 +1,13 @@
 """The ncnn writer: `model.ncnn.param` and `model.ncnn.bin`, blobs `in0`, `in1`, ... and `out0`, `out1`, ...
 
-    Graph --emitter.py + table.py--> layers --fuse.py--> layers --file.py--> .param and .bin
+    Graph --emitter.py + table.py--> layers --fuse.py--> layers --int8.py--> layers --file.py--> .param and .bin
 
 The layouts and parameter numbers are those of ncnn's own layers (src/layer/*.cpp, docs/developer-guide/operators.md).
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import onnx_ir as ir
@@ -15,11 +17,15 @@ from exporter.formats.artifact import Artifact, Problem, Tensor, WriteOptions
 from exporter.formats.ncnn.emitter import Emitter
 from exporter.formats.ncnn.file import keep_float32, with_splits, write_bin, write_param
 from exporter.formats.ncnn.fuse import fuse
+from exporter.formats.ncnn.int8 import finish, unsaid
+from exporter.formats.ncnn.int8 import points as int8_points
 from exporter.formats.ncnn.layer import Blob, Layer
 from exporter.formats.ncnn.table import OPS
+from exporter.formats.points import Points, Ranges
 from exporter.graph import Graph, shape_of
+from exporter.graph.qdq import Quantization, strip
 
-PRECISIONS: tuple[str, ...] = ("fp32", "fp16")
+PRECISIONS: tuple[str, ...] = ("fp32", "fp16", "int8", "mixed")
 
 
 def check(graph: Graph) -> list[Problem]:
@@ -27,8 +33,21 @@ def check(graph: Graph) -> list[Problem]:
     return _emitted(graph).problems
 
 
+def points(graph: Graph, ranges: Ranges, keep_float: AbstractSet[str] = frozenset()) -> Points:
+    """What ncnn would run in integers: convolutions and dense layers round their input, all else stays float.
+
+    Args:
+        graph: A finished float Graph.
+        ranges: Not needed: every scale is free.
+        keep_float: Layers that stay float.
+    """
+    return int8_points(_emitted(graph), keep_float)
+
+
 def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
     """Write the two files into an existing folder; the same graph and precision give the same bytes.
+
+    Below fp32, weights of layers that compute in floats are stored in half precision where they fit.
 
     Raises:
         UnsupportedOpError: Names every layer that ncnn cannot express.
@@ -36,23 +55,27 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
     """
     if options.precision not in PRECISIONS:
         raise UsageError(f"ncnn files are not written at precision {options.precision}", hint=f"choose {' or '.join(PRECISIONS)}")
-    emitter = _emitted(graph)
-    _refuse(graph, [p for p in emitter.problems if p.fatal])
+    graph, quantization = strip(graph) if options.precision in ("int8", "mixed") else (graph, None)
+    emitter = _emitted(graph, quantization)
+    _refuse(graph, [p for p in [*emitter.problems, *unsaid(emitter)] if p.fatal])
     names: dict[str, list[str]] = defaultdict(list)
     for i, port in enumerate(graph.outputs):
         names[emitter.where[port.name].name].append(f"out{i}")
     layers = fuse(emitter.layers, set(names))
-    if options.precision == "fp16":
+    integers = finish(layers, set(names))
+    half = options.precision != "fp32"
+    if half:
         keep_float32(layers)
     layers = with_splits(layers, names)
     param, weights = folder / "model.ncnn.param", folder / "model.ncnn.bin"
     write_param(layers, param)
-    write_bin(layers, weights, half=options.precision == "fp16")
-    return _artifact(graph, emitter, layers, (param, weights), options.precision)
+    write_bin(layers, weights, half=half)
+    inputs, outputs, taps = _tensors(graph, emitter, layers, integers)
+    return Artifact("ncnn", param, (param, weights), options.precision, inputs, outputs, taps)
 
 
-def _emitted(graph: Graph) -> Emitter:
-    emitter = Emitter(graph)
+def _emitted(graph: Graph, quantization: Quantization | None = None) -> Emitter:
+    emitter = Emitter(graph, quantization)
     emitter.run(OPS)
     return emitter
 
@@ -66,14 +89,20 @@ def _refuse(graph: Graph, problems: list[Problem]) -> None:
         )
 
 
-def _artifact(graph: Graph, emitter: Emitter, layers: list[Layer], files: tuple[Path, Path], precision: str) -> Artifact:
+Tensors = tuple[Tensor, ...]
+
+
+def _tensors(
+    graph: Graph, emitter: Emitter, layers: list[Layer], integers: Mapping[str, float]
+) -> tuple[Tensors, Tensors, dict[str, Tensor]]:
+    """Inputs, outputs and taps; ncnn hands out a blob between int8 layers as integers in float32, which its scale makes real."""
     made = {blob for layer in layers for blob in layer.outputs}
     ranks = {v.name: len(shape_of(v)) for v in graph.model.graph.inputs}
     ranks |= {v.name: len(v.shape) for node in graph.nodes for v in node.outputs if v.shape is not None and v.dtype == ir.DataType.FLOAT}
     renamed = {emitter.where[port.name].name: f"out{i}" for i, port in reversed(list(enumerate(graph.outputs)))}
 
     def tensor(graph_name: str, blob: Blob, name: str) -> Tensor:
-        return Tensor(name, graph_name, blob.shape, tuple(range(1, ranks[graph_name])))
+        return Tensor(name, graph_name, blob.shape, tuple(range(1, ranks[graph_name])), scale=integers.get(blob.name))
 
     taps: dict[str, Tensor] = {}
     for value, blob in emitter.where.items():
@@ -82,4 +111,4 @@ def _artifact(graph: Graph, emitter: Emitter, layers: list[Layer], files: tuple[
             taps[value] = tensor(value, blob, name or "")
     inputs = tuple(tensor(p.name, emitter.where[p.name], f"in{i}") for i, p in enumerate(graph.inputs))
     outputs = tuple(tensor(p.name, emitter.where[p.name], f"out{i}") for i, p in enumerate(graph.outputs))
-    return Artifact("ncnn", files[0], files, precision, inputs, outputs, taps)
+    return inputs, outputs, taps

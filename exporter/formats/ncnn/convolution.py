@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.formats.ncnn.emitter import Emitter, UnsupportedError, constants, dims
+from exporter.formats.ncnn.int8 import offer, wrong_in_groups
 from exporter.formats.ncnn.layer import Blob, Param, Weight, raw
 from exporter.graph import attr, const, const_input, shape_of, sole_consumer
 
@@ -23,15 +24,35 @@ def emit_conv(e: Emitter, node: ir.Node) -> None:
     kernel, strides, dilations, pads = _window(node, shape[2:])
     if group == 1 and _is_vector(e, x) and not any(pads) and math.prod(kernel) == 1:
         e.put(y, dense(e, e.blob(x), Weight(weight, tagged=True), bias, (shape[0], shape[1])))
+        offer(e, node, axis=0)
         return
     if group > 1 and shape[1] > 1:
         e.note(f"{group} groups of {shape[1]} channels: each group runs as a convolution of its own")
+    each = shape[0] // group
+    if wrong_in_groups(group, shape[1], each):
+        e.note(f"stays float in int8 files: ncnn's int8 gives garbage for groups of {each} outputs, a multiple of 8")
+    wide = len(kernel) == 1 and e.rounded_input(node) is not None
+    if wide:  # ncnn's 1-D convolutions know no int8: a map of one row
+        kernel, strides, dilations, pads = (1, *kernel), (1, *strides), (1, *dilations), (0, pads[0], 0, pads[1])
     params: dict[int, Param] = {0: shape[0], 5: int(bias is not None), 6: math.prod(shape)}
     if group > 1:
         params[7] = group
     params |= _axes(kernel, strides, dilations, pads)
     kind = ("ConvolutionDepthWise" if group > 1 else "Convolution") + ("1D" if len(kernel) == 1 else "")
-    e.put(y, e.emit(kind, [e.shaped(x)], dims(y), params, _blocks(weight, bias)))
+    source, out = (_as_row(e, x), _row(dims(y))) if wide else (e.shaped(x), dims(y))
+    e.put(y, e.emit(kind, [source], out, params, _blocks(weight, bias)))
+    if not wrong_in_groups(group, shape[1], each):
+        offer(e, node, axis=0, share=each if group > 1 else 1)
+
+
+def _as_row(e: Emitter, value: ir.Value | None) -> Blob:
+    assert value is not None
+    return e.reshaped(e.blob(value), _row(dims(value)))
+
+
+def _row(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """(C, W) as a map of one row."""
+    return (shape[0], 1, shape[1])
 
 
 def emit_conv_transpose(e: Emitter, node: ir.Node) -> None:
@@ -49,6 +70,7 @@ def emit_conv_transpose(e: Emitter, node: ir.Node) -> None:
         raise UnsupportedError(f"has negative pads {list(pads)}")
     if group > 1 and (inputs > 1 or outputs > 1):
         e.note(f"{group} groups of {inputs} channels: each group runs as a transposed convolution of its own")
+    e.note("stays float in int8 files: ncnn has no transposed convolution in int8")
     params: dict[int, Param] = {0: outputs * group, 5: int(bias is not None), 6: math.prod(shape), 18: extra[-1]}
     if group > 1:
         params[7] = group
@@ -84,6 +106,8 @@ def emit_gemm(e: Emitter, node: ir.Node) -> None:
     if bias is not None:
         bias = np.broadcast_to(bias.reshape(-1) if bias.size == max(bias.shape, default=1) else bias, (shape[0],)) * np.float32(beta)
     e.put(node.outputs[0], dense(e, _flat(e, node.inputs[0]), Weight(rows, tagged=True), bias, (shape[0], shape[1])))
+    if alpha == 1:
+        offer(e, node, axis=0 if turned else 1)
 
 
 def emit_matmul(e: Emitter, node: ir.Node) -> None:
@@ -104,12 +128,13 @@ def _is_matrix(shape: tuple[int, ...]) -> bool:
 
 def _rows_times_matrix(e: Emitter, node: ir.Node, a: ir.Value, b: ir.Value) -> None:
     inputs, outputs = shape_of(b)[-2:]
-    out, bias = node.outputs[0], None
+    out, bias, bias_name = node.outputs[0], None, None
     after = sole_consumer(out)
     if after is not None and after.op_type == "Add":
         bias = _row_bias(after, out, outputs)
         if bias is not None:
             e.absorbed.add(after)
+            bias_name = next(v.name for v in after.inputs if v is not None and v is not out)
             out = after.outputs[0]
     rows = math.prod(dims(a)) // inputs
     x = _flat(e, a) if rows == 1 else e.reshaped(e.blob(a), (rows, inputs))
@@ -118,6 +143,7 @@ def _rows_times_matrix(e: Emitter, node: ir.Node, a: ir.Value, b: ir.Value) -> N
         return constants(node, 1, "weights").reshape(inputs, outputs).T
 
     e.put(out, dense(e, x, Weight(matrix, tagged=True), bias, (outputs, inputs), rows=rows))
+    offer(e, node, axis=len(shape_of(b)) - 1, bias=bias_name)
 
 
 def _row_bias(add: ir.Node, product: ir.Value, outputs: int) -> Array | None:

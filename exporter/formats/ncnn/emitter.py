@@ -8,6 +8,7 @@ axes behind a global pooling cost nothing.
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
@@ -16,6 +17,7 @@ from exporter.array import Array
 from exporter.formats.artifact import Problem
 from exporter.formats.ncnn.layer import Blob, Layer, Param, Weight, raw
 from exporter.graph import DOMAIN, Graph, const, shape_of
+from exporter.graph.qdq import Affine, Quantization, layer_of
 
 MAX_AXES = 4
 MAX_NAME = 200
@@ -28,17 +30,38 @@ class UnsupportedError(Exception):
     """A layer that cannot be expressed; the message is the reason."""
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A layer that ncnn can run in integers.
+
+    Attributes:
+        node: The node; the layer goes by the name of its first output.
+        axis: Of the weights' output channels.
+        share: Output channels in a row that share one scale.
+        bias: Initializer, or None.
+    """
+
+    node: ir.Node
+    axis: int
+    share: int
+    bias: str | None
+
+
 class Emitter:
     """Collects the layers of one graph.
 
     Attributes:
+        quantization: What is to run in integers; `graph` is the float Graph without the pairs.
         layers: What was emitted, in an order that runs.
         problems: Layers that could not be expressed, and notes on slow ones.
         where: Value name to its blob.
+        offers: Layers that could run in integers, whether they are to or not.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, quantization: Quantization | None = None) -> None:
         self.graph = graph
+        self.quantization = quantization or Quantization()
+        self.offers: list[Offer] = []
         self.layers: list[Layer] = []
         self.problems: list[Problem] = []
         self.where: dict[str, Blob] = {}
@@ -130,6 +153,14 @@ class Emitter:
     def note(self, reason: str) -> None:
         """Record that the current layer works but leaves ncnn's fast path."""
         self._problem(reason, fatal=False)
+
+    def rounded_input(self, node: ir.Node) -> Affine | None:
+        """How a node sees its first input rounded, None where it sees it in float."""
+        name = str(node.inputs[0].name) if node.inputs[0] is not None else ""
+        for edge, how in self.quantization.edges.items():
+            if edge.value == name and layer_of(node) in edge.readers:
+                return how
+        return self.quantization.values.get(name)
 
     # The whole graph
 

@@ -11,7 +11,7 @@ from exporter.array import Array
 from exporter.formats.ncnn.layer import Layer, Param, Weight
 
 MAGIC = 7767517
-TAG_FLOAT32, TAG_FLOAT16 = 0, 0x01306B47
+TAG_FLOAT32, TAG_FLOAT16, TAG_INT8 = 0, 0x01306B47, 0x000D4B38
 CHUNK = 1 << 20
 """Weights converted to float16 at a time."""
 
@@ -84,7 +84,7 @@ def write_bin(layers: list[Layer], path: Path, *, half: bool) -> None:
 def keep_float32(layers: list[Layer]) -> None:
     """Mark layers whose weights exceed float16, so that no engine option turns them into infinities."""
     for layer in layers:
-        if any(w.tagged and _exceeds(w.load()) for w in layer.weights):
+        if any(w.tagged and not w.int8 and _exceeds(w.load()) for w in layer.weights):
             layer.params[31] = NO_FLOAT16
 
 
@@ -93,6 +93,10 @@ def _exceeds(array: Array) -> bool:
 
 
 def _write(out: BinaryIO, weight: Weight, half: bool) -> None:
+    if weight.int8:
+        integers = np.ascontiguousarray(weight.load(), np.int8)
+        out.write(struct.pack("<I", TAG_INT8) + integers.tobytes() + b"\0" * (-integers.size % 4))
+        return
     flat = np.ascontiguousarray(weight.load(), "<f4").reshape(-1)
     if weight.tagged:
         out.write(struct.pack("<I", TAG_FLOAT16 if half else TAG_FLOAT32))
