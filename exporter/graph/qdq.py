@@ -219,7 +219,7 @@ def _constant(graph: Graph, value: ir.Value, how: Affine) -> ir.Node:
 
 def _unfold(graph: Graph, node: ir.Node, constants: dict[str, Affine]) -> None:
     """DequantizeLinear of a constant to a float constant."""
-    how = _read(node)
+    how = affine_of(node)
     out, stored = node.outputs[0], const(node.inputs[0])
     assert stored is not None
     name = str(out.name)
@@ -232,7 +232,7 @@ def _unfold(graph: Graph, node: ir.Node, constants: dict[str, Affine]) -> None:
 
 def _unpair(graph: Graph, node: ir.Node, values: dict[str, Affine], edges: dict[Edge, Affine]) -> None:
     """Take one pair out; the value before it gets its name back."""
-    how, stored, out = _read(node), node.inputs[0], node.outputs[0]
+    how, stored, out = affine_of(node), node.inputs[0], node.outputs[0]
     assert stored is not None
     quantize = stored.producer()
     assert quantize is not None
@@ -257,16 +257,20 @@ def _unpair(graph: Graph, node: ir.Node, values: dict[str, Affine], edges: dict[
     values[str(value.name)] = how
 
 
-def _read(node: ir.Node) -> Affine:
-    """Scale and zero point of a DequantizeLinear; an axis counts only where there is one scale a channel."""
+def affine_of(node: ir.Node) -> Affine:
+    """Scale and zero point of a QuantizeLinear or DequantizeLinear; an axis counts only where there is one scale a channel.
+
+    Raises:
+        ValueError: If they are computed.
+    """
     scale = const(node.inputs[1])
-    assert scale is not None
     zero = const(node.inputs[2]) if len(node.inputs) > 2 else None
-    stored = node.inputs[0]
+    if scale is None or (zero is None and len(node.inputs) > 2 and node.inputs[2] is not None):
+        raise ValueError(f"{node.name} has a computed scale or zero point")
+    stored = node.outputs[0] if node.op_type == "QuantizeLinear" else node.inputs[0]
     assert stored is not None
-    assert stored.dtype is not None
     if zero is None:
-        zero = np.zeros(scale.shape, stored.dtype.numpy())
+        zero = np.zeros(scale.shape, np.uint8 if stored.dtype is None else stored.dtype.numpy())
     one = scale.ndim == 0 or scale.size == 1
     found = node.attributes.get("axis")
     axis = None if one else (found.as_int() if found is not None else 1)

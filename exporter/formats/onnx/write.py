@@ -12,13 +12,14 @@ from exporter.formats.onnx.faults import go_around
 from exporter.formats.onnx.half import halve
 from exporter.formats.onnx.layout import dress
 from exporter.formats.onnx.opset import convert
+from exporter.formats.onnx.quantized import arrange
 from exporter.formats.onnx.stream import write_model
 from exporter.graph import OPSET, Graph, shape_of
 from exporter.graph.composites import inline_composites
 from exporter.graph.ops import is_composite, is_standard
 
-PRECISIONS = ("fp32", "fp16")
-"""fp16: weights and arithmetic; inputs and outputs stay float32."""
+PRECISIONS = ("fp32", "fp16", "int8", "mixed")
+"""fp16: weights and arithmetic; inputs and outputs stay float32. int8 and mixed: of a Graph with QuantizeLinear pairs."""
 
 _IR_VERSION = 9
 """The first that knows opset 20: older readers take it too."""
@@ -52,6 +53,8 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
     work = graph.clone()
     names = {id(v): v.name or "" for v in _values(work)}
     inline_composites(work)
+    if options.precision in ("int8", "mixed"):
+        arrange(work)
     inputs, outputs = dress(work, options.layout)
     if options.precision == "fp16":
         halve(work)
