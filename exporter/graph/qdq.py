@@ -6,7 +6,7 @@
 Source: ONNX QuantizeLinear-19, https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -116,6 +116,7 @@ def placed(graph: Graph, quantization: Quantization) -> tuple[Graph, dict[str | 
     """As `insert`, and the DequantizeLinear of every value, edge and constant in the new Graph."""
     result = graph.clone()
     values = {str(v.name): v for v in (*result.model.graph.inputs, *(o for n in result.nodes for o in n.outputs))}
+    layers = {layer_of(n): n for n in result.nodes}
     rounded: dict[str, ir.Value] = {}
     found: dict[str | Edge, ir.Node] = {}
     for name, how in quantization.values.items():
@@ -123,7 +124,7 @@ def placed(graph: Graph, quantization: Quantization) -> tuple[Graph, dict[str | 
         found[name] = _producer(rounded[name])
     for edge, how in quantization.edges.items():
         value = rounded.get(edge.value, values[edge.value])
-        found[edge] = _producer(_pair(result, value, how, edge.readers))
+        found[edge] = _producer(_pair(result, value, how, [layers[name] for name in edge.readers]))
     for name, how in quantization.constants.items():
         found[name] = _constant(result, result.model.graph.initializers[name], how)
     return result, found
@@ -148,17 +149,18 @@ def strip(graph: Graph) -> tuple[Graph, Quantization]:
     result = graph.clone()
     body = result.model.graph
     values: dict[str, Affine] = {}
-    edges: dict[Edge, Affine] = {}
+    edges: Edges = []
     constants: dict[str, Affine] = {}
     for node in list(body):
         if node.op_type == "DequantizeLinear" and const(node.inputs[0]) is not None:
             _unfold(result, node, constants)
         elif is_pair(node):
             _unpair(result, node, values, edges)
-    return result, Quantization(values, edges, constants)
+    named = {Edge(str(value.name), frozenset(layer_of(n) for n in readers)): how for value, readers, how in edges}
+    return result, Quantization(values, named, constants)
 
 
-def _pair(graph: Graph, value: ir.Value, how: Affine, readers: frozenset[str] | None = None) -> ir.Value:
+def _pair(graph: Graph, value: ir.Value, how: Affine, readers: Sequence[ir.Node] | None = None) -> ir.Value:
     """Put a pair behind a value, for all its readers or for some; returns the rounded value."""
     body, name = graph.model.graph, str(value.name)
     producer = value.producer()
@@ -170,7 +172,7 @@ def _pair(graph: Graph, value: ir.Value, how: Affine, readers: frozenset[str] | 
     quantize.name = stored.name
     out.shape, out.type = value.shape, ir.TensorType(ir.DataType.FLOAT)
     for user, index in list(value.uses()):
-        if readers is None or layer_of(user) in readers:
+        if readers is None or user in readers:
             user.replace_input_with(index, out)
     whole = readers is None and producer is not None
     if whole and value.is_graph_output():
@@ -230,7 +232,11 @@ def _unfold(graph: Graph, node: ir.Node, constants: dict[str, Affine]) -> None:
     constants[str(kept.name)] = how
 
 
-def _unpair(graph: Graph, node: ir.Node, values: dict[str, Affine], edges: dict[Edge, Affine]) -> None:
+Edges = list[tuple[ir.Value, list[ir.Node], Affine]]
+"""Value, readers and numbers of what will be an edge: names are known when all pairs are out."""
+
+
+def _unpair(graph: Graph, node: ir.Node, values: dict[str, Affine], edges: Edges) -> None:
     """Take one pair out; the value before it gets its name back."""
     how, stored, out = affine_of(node), node.inputs[0], node.outputs[0]
     assert stored is not None
@@ -238,7 +244,7 @@ def _unpair(graph: Graph, node: ir.Node, values: dict[str, Affine], edges: dict[
     assert quantize is not None
     assert quantize.inputs[0] is not None
     value, body = quantize.inputs[0], graph.model.graph
-    readers = frozenset(layer_of(u) for u, _ in out.uses())
+    readers = list(dict.fromkeys(u for u, _ in out.uses()))
     others = any(u is not quantize for u, _ in value.uses()) or value.is_graph_output()
     outside, name = out.is_graph_output(), str(out.name)
     if outside:
@@ -249,8 +255,8 @@ def _unpair(graph: Graph, node: ir.Node, values: dict[str, Affine], edges: dict[
     _drop(graph, node)
     if not stored.uses():
         _drop(graph, quantize)
-    if others and not outside:
-        edges[Edge(str(value.name), readers)] = how
+    if (others and not outside) or str(value.name) in values:
+        edges.append((value, readers, how))
         return
     if value.producer() is not None and (str(value.name).endswith("__raw") or outside):
         value.name = name

@@ -62,6 +62,15 @@ def test_strip_gives_back_what_was_put_in() -> None:
     assert np.abs(const(plain.model.graph.initializers["w"]) - const(graph.model.graph.initializers["w"])).max() <= 6.4 / 254
 
 
+def test_an_edge_to_the_only_reader_stays_an_edge() -> None:
+    how = full()
+    edge = Edge("c", frozenset({"r"}))
+    both = Quantization({**how.values, "c": affine(0.05, 3)}, {**how.edges, edge: affine(0.1, -4)}, how.constants)
+    _, found = strip(insert(make(), both))
+    assert found.values["c"].scale == np.float32(0.05)
+    assert found.edges[edge].scale == np.float32(0.1)
+
+
 def test_the_graph_given_stays_as_it_is() -> None:
     graph = make()
     quantized = insert(graph, full())
