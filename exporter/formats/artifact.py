@@ -68,6 +68,7 @@ class Artifact:
         inputs: In the Graph's order.
         outputs: In the Graph's order.
         taps: Graph value name to the file's tensor that holds it, for every value that survived fusion.
+        floats: Layers of an integer file that run in float, and why.
     """
 
     format: str
@@ -77,6 +78,7 @@ class Artifact:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     taps: dict[str, Tensor]
+    floats: "tuple[Problem, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)

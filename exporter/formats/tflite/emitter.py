@@ -8,11 +8,16 @@ import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.formats.tflite.layout import Flat, collapse, physical, plain, wide
-from exporter.formats.tflite.ops import Axes, TfOp, TfTensor
+from exporter.formats.tflite.ops import Axes, Origin, TfOp, TfTensor
 from exporter.graph import const, shape_of
 
 MAX_TRANSPOSE_RANK = 4
 """Above it a TRANSPOSE is first brought to fewer axes: engines are slow or refuse."""
+
+
+def origin_of(value: ir.Value | None, axis: int | None = None, index: Array | None = None) -> Origin | None:
+    """Where a constant comes from, if it is an initializer."""
+    return Origin(str(value.name), axis, index) if value is not None and value.is_initializer() else None
 
 
 class Refused(Exception):  # noqa: N818 - control flow between an emit function and `lower`, which turns it into a Problem
@@ -20,13 +25,19 @@ class Refused(Exception):  # noqa: N818 - control flow between an emit function 
 
 
 class Emitter:
-    """Collects ops; the emit functions of the lower_* modules work through it."""
+    """Collects ops; the emit functions of the lower_* modules work through it.
 
-    def __init__(self) -> None:
+    Args:
+        int8: Choose forms that run in int8, by XNNPACK where there is one: engines take fewer ops there.
+    """
+
+    def __init__(self, *, int8: bool = False) -> None:
+        self.int8 = int8
+        self.layer = ""
         self.ops: list[TfOp] = []
         self.held: dict[ir.Value, tuple[TfTensor, Axes]] = {}
         self.flat: dict[ir.Value, Flat] = {}
-        self._moved: dict[tuple[TfTensor, Axes, Axes], TfTensor] = {}
+        self.moved: dict[tuple[TfTensor, Axes, Axes], TfTensor] = {}
         self._count = 0
 
     # -- tensors and ops
@@ -54,6 +65,7 @@ class Emitter:
         """Append an op with any number of outputs."""
         for t in op.outputs:
             t.producer = op
+        op.layers.append(self.layer)
         self.ops.append(op)
 
     # -- values
@@ -69,6 +81,8 @@ class Emitter:
         for old in tensor.values:
             del self.held[old]
         tensor.values = []
+        if tensor.producer is not None and self.layer not in tensor.producer.layers:
+            tensor.producer.layers.append(self.layer)
         self.bind(value, tensor, axes)
 
     def where(self, value: ir.Value) -> tuple[TfTensor, Axes]:
@@ -84,7 +98,9 @@ class Emitter:
         data = const(value)
         if data is not None:
             kept = data.transpose([a for a in wanted if a >= 0])
-            return self.constant(kept, str(value.name), physical(data.shape, wanted))
+            made = self.constant(kept, str(value.name), physical(data.shape, wanted))
+            made.origin = origin_of(value)
+            return made
         tensor, axes = self.held[value]
         if value in self.flat:
             order = np.argsort(self.flat[value].order())
@@ -94,11 +110,11 @@ class Emitter:
     def permute(self, tensor: TfTensor, shape: Sequence[int], axes: Axes, wanted: Axes) -> TfTensor:
         """Bring a tensor that holds a value of `shape` in order `axes` to the order wanted; emits nothing where the bytes agree."""
         key = (tensor, axes, wanted)
-        if key not in self._moved:
+        if key not in self.moved:
             have, want = wide(shape, axes), wide(shape, wanted)
             moved = tensor if have == want else self._transpose(tensor, [shape[a] for a in have], [have.index(a) for a in want])
-            self._moved[key] = self.reshape(moved, physical(shape, wanted))
-        return self._moved[key]
+            self.moved[key] = self.reshape(moved, physical(shape, wanted))
+        return self.moved[key]
 
     def _transpose(self, tensor: TfTensor, dims: Sequence[int], perm: Sequence[int]) -> TfTensor:
         """Transpose the wide axes, in as few axes as it takes."""

@@ -1,5 +1,7 @@
 """Fusion while emitting: activations into the op before them, through a Concat into its branches."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx_ir as ir
 
@@ -11,6 +13,9 @@ FUSABLE = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", 
 
 FUSED = {"RELU", "RELU6", "RELU_N1_TO_1"}
 """Activations they know (TANH too, but XNNPACK does not take it)."""
+
+KNOWN = {"RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
+"""Activation to the range that it leaves."""
 
 _KEEP_SIGN = {
     "MAX_POOL_2D",
@@ -38,6 +43,8 @@ def emit_activation(e: Emitter, node: ir.Node, kind: str) -> None:
     elif _can_push(e, tensor, kind):
         _push(e, tensor, kind)
         e.take_over(y, tensor, axes)
+    elif e.int8 and kind in FUSED:  # XNNPACK takes RELU in int8 as part of another op only
+        e.bind(y, e.emit("MUL", [tensor, e.scalar(1.0)], tensor.shape, fusedActivationFunction=kind), axes)
     else:
         e.bind(y, e.emit(kind, [tensor], tensor.shape), axes)
     if x in e.flat:
@@ -59,11 +66,15 @@ def absorb_affine(e: Emitter, tensor: TfTensor, scale: float, shift: float, kind
     if weights is None or bias is None:
         return False
     factor, offset = np.float32(scale), np.float32(shift)
+    before = op.inputs[1].origin
     if scale != 1:
         op.inputs[1] = e.constant(weights * factor, op.inputs[1].name, op.inputs[1].shape)
+        op.inputs[1].origin = None if before is None else replace(before, factor=before.factor * scale)
     op.inputs[2] = e.constant(bias * factor + offset, op.inputs[2].name)
     op.options["fusedActivationFunction"] = kind
+    op.layers.append(e.layer)
     release(e, tensor)
+    tensor.known = KNOWN.get(kind)
     tensor.name += f"_{kind.lower()}"
     return True
 

@@ -8,24 +8,32 @@ from exporter.formats.tflite.layout import NHWC, physical, plain, preferred
 from exporter.formats.tflite.ops import Axes, TfModel, TfTensor, name_tensors, prune
 from exporter.formats.tflite.table import EMIT
 from exporter.graph import BATCH, DOMAIN, Graph, Port, shape_of
+from exporter.graph.qdq import layer_of
 
 _NHWC_TO_NCHW = (0, 3, 1, 2)
 _SEQUENCE_OPS = {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization"}
 
 
-def lower(graph: Graph) -> tuple[TfModel, list[Problem]]:
-    """Lower every node; one that cannot be is named and its outputs stand in, so that all problems are found at once."""
-    e, problems, lost = Emitter(), list[Problem](), set[ir.Value]()
+def lower(graph: Graph, *, int8: bool = False) -> tuple[TfModel, list[Problem]]:
+    """Lower every node; one that cannot be is named and its outputs stand in, so that all problems are found at once.
+
+    Args:
+        graph: A float Graph.
+        int8: The list is to be quantized: ops are chosen that run fast in int8.
+    """
+    e, problems, lost = Emitter(int8=int8), list[Problem](), set[ir.Value]()
     values = {str(v.name): v for v in graph.model.graph.inputs}
     inputs = [_input(e, port, values[port.name]) for port in graph.inputs]
     for node in graph.nodes:
         if any(v in lost for v in node.inputs):
             lost.update(node.outputs)
             continue
+        e.layer = layer_of(node)
         reason = _emit(e, node)
         if reason is not None:
             problems.append(Problem(str(node.name or node.outputs[0].name), node.op_type, reason))
             lost.update(v for v in node.outputs if not _stand_in(e, v))
+    e.layer = ""
     outputs = [] if problems else _outputs(e, graph, inputs)
     model = TfModel(inputs, outputs, e.ops, e.held, frozenset(e.flat))
     if not problems:

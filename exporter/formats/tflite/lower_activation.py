@@ -4,8 +4,8 @@ import math
 
 import onnx_ir as ir
 
-from exporter.formats.tflite.emitter import Emitter, Refused
-from exporter.formats.tflite.fuse import absorb_affine, emit_activation, unary_axes
+from exporter.formats.tflite.emitter import Emitter, Refused, origin_of
+from exporter.formats.tflite.fuse import KNOWN, absorb_affine, emit_activation, unary_axes
 from exporter.formats.tflite.ops import TfTensor
 from exporter.graph import attr, const_input
 
@@ -23,7 +23,20 @@ _HUGE = 3e38
 def emit_unary(e: Emitter, node: ir.Node) -> None:
     """Ops of the table UNARY."""
     tensor, axes = unary_axes(e, node)
+    if e.int8 and node.op_type in {"HardSwish", "Neg"}:
+        other = e.scalar(-1.0) if node.op_type == "Neg" else _gate(e, tensor)
+        e.bind(node.outputs[0], e.emit("MUL", [tensor, other], tensor.shape), axes)
+        return
     e.bind(node.outputs[0], e.emit(UNARY[node.op_type], [tensor], tensor.shape), axes)
+
+
+def _gate(e: Emitter, x: TfTensor) -> TfTensor:
+    """relu6(x + 3) / 6, a hard-swish's gate: XNNPACK has no HARD_SWISH (nor NEG) in int8."""
+    lifted = e.emit("ADD", [x, e.scalar(3.0)], x.shape, fusedActivationFunction="RELU6")
+    lifted.known = KNOWN["RELU6"]
+    gate = e.emit("MUL", [lifted, e.scalar(1 / 6)], x.shape)
+    gate.known = (0.0, 1.0)
+    return gate
 
 
 def emit_relu(e: Emitter, node: ir.Node) -> None:
@@ -75,7 +88,9 @@ def emit_prelu(e: Emitter, node: ir.Node) -> None:
         rank = len(axes) - axes.count(-1)
         wide = slope.reshape((1,) * (rank - slope.ndim) + slope.shape)
         wide = wide.transpose([a for a in axes if a >= 0]).reshape([1 if a < 0 else wide.shape[a] for a in axes])
-        out = e.emit("PRELU", [tensor, e.constant(wide.reshape(wide.shape[1:]))], tensor.shape)
+        slopes = e.constant(wide.reshape(wide.shape[1:]))
+        slopes.origin = origin_of(node.inputs[1])
+        out = e.emit("PRELU", [tensor, slopes], tensor.shape)
     e.bind(node.outputs[0], out, axes)
 
 
@@ -123,6 +138,7 @@ def emit_hard_sigmoid(e: Emitter, node: ir.Node) -> None:
     else:
         out = tensor if alpha == 1 else e.emit("MUL", [tensor, e.scalar(alpha)], tensor.shape)
         out = e.emit("ADD", [out, e.scalar(beta)], tensor.shape, fusedActivationFunction="RELU6")
+        out.known = KNOWN["RELU6"]
     e.bind(node.outputs[0], e.emit("MUL", [out, e.scalar(1 / 6)], tensor.shape), axes)
 
 

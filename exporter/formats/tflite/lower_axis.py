@@ -12,6 +12,9 @@ from exporter.formats.tflite.ops import Axes, TfOp, TfTensor
 from exporter.formats.tflite.padding import pad
 from exporter.graph import attr, const, const_input, shape_of
 
+MAX_CONCAT = 5
+"""XNNPACK takes a CONCATENATION of at most so many parts."""
+
 MAX_SPLIT = 4
 """XNNPACK takes a SPLIT into at most so many parts."""
 
@@ -35,7 +38,16 @@ def emit_concat(e: Emitter, node: ir.Node) -> None:
         e.bind(y, *e.where(inputs[0]))
         return
     axis = axes.index(axis_of(node, 0, len(shape_of(y))))
-    e.bind(y, e.emit("CONCATENATION", [e.get(v, axes) for v in inputs], physical(shape_of(y), axes), axis=axis), axes)
+    e.bind(y, join(e, [e.get(v, axes) for v in inputs], axis), axes)
+
+
+def join(e: Emitter, parts: list[TfTensor], axis: int) -> TfTensor:
+    """CONCATENATION; for int8 of concatenations, where XNNPACK does not take so many parts at once (in float32 it copies once only)."""
+    while e.int8 and len(parts) > MAX_CONCAT:
+        parts = [join(e, parts[:MAX_CONCAT], axis), *parts[MAX_CONCAT:]]
+    shape = list(parts[0].shape)
+    shape[axis] = sum(t.shape[axis] for t in parts)
+    return e.emit("CONCATENATION", parts, shape, axis=axis)
 
 
 def _concat_flat(e: Emitter, inputs: list[ir.Value], y: ir.Value) -> None:
@@ -46,7 +58,7 @@ def _concat_flat(e: Emitter, inputs: list[ir.Value], y: ir.Value) -> None:
         parts += flat.parts if flat is not None else ((shape_of(v)[1:], (0,)),)
         tensors.append(e.held[v][0] if flat is not None else e.get(v, (0, 1)))
     e.flat[y] = Flat(tuple(parts))
-    e.bind(y, e.emit("CONCATENATION", tensors, shape_of(y), axis=1), (0, 1))
+    e.bind(y, join(e, tensors, 1), (0, 1))
 
 
 def emit_softmax(e: Emitter, node: ir.Node) -> None:
@@ -102,8 +114,26 @@ def emit_slice(e: Emitter, node: ir.Node) -> None:
         if len(axes) == 4 and {1, 2} & set(kept):
             tensor = _stride(e, tensor, kept)
         for place, index in kept.items():
-            tensor = take(e, tensor, place, index)
+            apart = e.int8 and place == len(axes) - 1 and every_nth(e, tensor, index)
+            tensor = apart or take(e, tensor, place, index)
     e.bind(y, tensor, axes)
+
+
+def every_nth(e: Emitter, x: TfTensor, index: Array) -> TfTensor | None:
+    """Every n-th channel, all of that remainder: one TRANSPOSE for all remainders, then a SLICE of channels side by side.
+
+    XNNPACK takes no STRIDED_SLICE, and one over the last axis is slow anyway. None where the index is another one.
+    """
+    channels, step = x.shape[-1], int(index[1] - index[0]) if len(index) > 1 else 1
+    if step < 2 or channels % step or not np.array_equal(index, np.arange(index[0] % step, channels, step)):
+        return None
+    rest = int(np.prod(x.shape[:-1]))
+    key = (x, (step,), ())
+    if key not in e.moved:
+        parted = e.reshape(x, (rest, channels // step, step))
+        turned = e.emit("TRANSPOSE", [parted, e.ints([0, 2, 1])], (rest, step, channels // step))
+        e.moved[key] = e.reshape(turned, x.shape)
+    return take(e, e.moved[key], len(x.shape) - 1, np.arange(len(index)) + int(index[0]) * len(index))
 
 
 def _stride(e: Emitter, x: TfTensor, kept: dict[int, Array]) -> TfTensor:

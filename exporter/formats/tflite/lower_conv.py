@@ -6,9 +6,9 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
-from exporter.formats.tflite.emitter import Emitter, Refused
+from exporter.formats.tflite.emitter import Emitter, Refused, origin_of
 from exporter.formats.tflite.layout import physical, spatial
-from exporter.formats.tflite.ops import TfTensor
+from exporter.formats.tflite.ops import Origin, TfTensor
 from exporter.formats.tflite.padding import Window, apply_padding, pair, window
 from exporter.graph import attr, const_input, shape_of
 
@@ -33,7 +33,9 @@ def bias_of(e: Emitter, node: ir.Node, channels: int, index: int = 2) -> TfTenso
     if found is None and len(node.inputs) > index and node.inputs[index] is not None:
         raise Refused("its bias is computed, a constant is needed")
     data = np.zeros(channels, np.float32) if found is None else np.broadcast_to(found.reshape(-1), channels)
-    return e.constant(data, f"{node.outputs[0].name}_bias")
+    bias = e.constant(data, f"{node.outputs[0].name}_bias")
+    bias.origin = origin_of(node.inputs[index]) if found is not None and found.shape == (channels,) else None
+    return bias
 
 
 def emit_conv(e: Emitter, node: ir.Node) -> None:
@@ -43,7 +45,8 @@ def emit_conv(e: Emitter, node: ir.Node) -> None:
     weights, axes = weights_2d(node), spatial(len(shape_of(x)))
     w = window(node, weights.shape[2:] if len(shape_of(x)) == 4 else weights.shape[3:])
     tensor, mode = apply_padding(e, e.get(x, axes), w)
-    kernel = Kernel(weights, bias_of(e, node, len(weights)), int(attr(node, "group", 1)))
+    origin = origin_of(node.inputs[1], 0, np.arange(len(weights)))
+    kernel = Kernel(weights, bias_of(e, node, len(weights)), int(attr(node, "group", 1)), origin)
     e.bind(y, convolve(e, tensor, kernel, w, mode, physical(shape_of(y), axes)), axes)
 
 
@@ -54,10 +57,13 @@ class Kernel:
     weights: Array
     bias: TfTensor
     groups: int
+    origin: Origin | None
 
     def constant(self, e: Emitter, order: tuple[int, ...]) -> TfTensor:
         """The weights as a tensor in another order of axes."""
-        return e.constant(self.weights.transpose(order), self.bias.name.removesuffix("_bias") + "_weights")
+        made = e.constant(self.weights.transpose(order), self.bias.name.removesuffix("_bias") + "_weights")
+        made.origin = self.origin
+        return made
 
 
 def convolve(e: Emitter, x: TfTensor, k: Kernel, w: Window, mode: str, shape: tuple[int, ...]) -> TfTensor:  # noqa: PLR0917
@@ -83,7 +89,9 @@ def emit_conv_transpose(e: Emitter, node: ir.Node) -> None:
     # output_padding may ask for more than the kernel reaches: rows of zeros make it reach
     more = [max(o + b - ((i - 1) * s + k), 0) for o, b, i, s, k in zip(out, begin, size, strides, weights.shape[2:], strict=True)]
     weights = np.pad(weights, ((0, 0), (0, 0), (0, more[0]), (0, more[1]))) if any(more) else weights
-    kernel = Kernel(weights, bias_of(e, node, weights.shape[1] * groups), groups)
+    # one channel of each group in: its output channels follow the first axis too
+    axis, index = (0, np.arange(groups)) if groups > 1 and weights.shape[:2] == (groups, 1) else (1, np.tile(np.arange(weights.shape[1]), groups))
+    kernel = Kernel(weights, bias_of(e, node, weights.shape[1] * groups), groups, origin_of(node.inputs[1], axis, index))
     walk = Walk(strides, begin, physical(shape_of(y), axes))
     make = _transpose_conv if groups == 1 else _grouped_transpose
     e.bind(y, make(e, e.get(x, axes), kernel, walk), axes)
@@ -151,7 +159,7 @@ def _grouped_transpose(e: Emitter, x: TfTensor, k: Kernel, walk: Walk) -> TfTens
         stretched = e.emit("SLICE", [stretched, e.ints([0, 0, 0, 0]), e.ints(kept)], kept)
     w = Window((height, width), (1, 1), (1, 1), lead, end, end, size, out)
     padded, mode = apply_padding(e, stretched, w)
-    return convolve(e, padded, Kernel(turned, k.bias, k.groups), w, mode, walk.shape)
+    return convolve(e, padded, Kernel(turned, k.bias, k.groups, k.origin), w, mode, walk.shape)
 
 
 def _stretch(e: Emitter, x: TfTensor, strides: tuple[int, int]) -> TfTensor:

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx_ir as ir
 
-from exporter.formats.tflite.emitter import Emitter, Refused
+from exporter.formats.tflite.emitter import Emitter, Refused, origin_of
 from exporter.formats.tflite.layout import physical, plain, wide
 from exporter.formats.tflite.lower_conv import bias_of
 from exporter.formats.tflite.ops import Axes, TfTensor
@@ -20,8 +20,9 @@ def emit_gemm(e: Emitter, node: ir.Node) -> None:
     flat = e.flat.get(x)
     columns = weights if flat is None else flat.columns(weights)
     tensor = e.get(x, plain(2)) if flat is None else e.held[x][0]
-    inputs = [tensor, e.constant(columns, f"{y.name}_weights", weights.shape), bias_of(e, node, len(weights))]
-    e.bind(y, e.emit("FULLY_CONNECTED", inputs, shape_of(y)), plain(2))
+    dense = e.constant(columns, f"{y.name}_weights", weights.shape)
+    dense.origin = origin_of(node.inputs[1], 0 if attr(node, "transB", 0) else 1, np.arange(len(weights)))
+    e.bind(y, e.emit("FULLY_CONNECTED", [tensor, dense, bias_of(e, node, len(weights))], shape_of(y)), plain(2))
 
 
 def emit_matmul(e: Emitter, node: ir.Node) -> None:
@@ -43,7 +44,9 @@ def _dense(e: Emitter, node: ir.Node, x: ir.Value, weights: np.ndarray) -> None:
     order = (*(a for a in axes if a not in {last, -1}), last)
     order = plain(rank) if wide(shape, order) == wide(shape, plain(rank)) else order
     bias = e.constant(np.zeros(weights.shape[1], np.float32), f"{y.name}_bias")
-    inputs = [e.get(x, order), e.constant(weights.T, f"{y.name}_weights"), bias]
+    dense = e.constant(weights.T, f"{y.name}_weights")
+    dense.origin = origin_of(node.inputs[1], 1, np.arange(weights.shape[1]))
+    inputs = [e.get(x, order), dense, bias]
     options = {"keepNumDims": True} if rank > 2 else {}
     e.bind(y, e.emit("FULLY_CONNECTED", inputs, physical(shape_of(y), order), **options), order)
 

@@ -4,7 +4,7 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
-from exporter.formats.tflite.emitter import Emitter
+from exporter.formats.tflite.emitter import Emitter, origin_of
 from exporter.formats.tflite.layout import NHWC, physical
 from exporter.formats.tflite.ops import Axes, TfTensor
 from exporter.graph import const, const_input, shape_of
@@ -29,6 +29,8 @@ def emit_binary(e: Emitter, node: ir.Node) -> None:
         return
     if kind == "ADD" and _dense_bias(e, y, operands, axes, shape):
         return
+    if e.int8 and kind == "DIV" and operands[1].data is not None:  # TFLite has no DIV in int8
+        kind, operands[1] = "MUL", e.constant((1 / operands[1].data).astype(np.float32), operands[1].name)
     operands = [_as_scalar(e, t) if any(o.shape == shape for o in operands if o is not t) else t for t in operands]
     out = operands[0]
     for other in operands[1:]:
@@ -51,7 +53,9 @@ def operand(e: Emitter, value: ir.Value, rank: int, axes: Axes) -> TfTensor:
     """A value brought to a rank and an order of axes, as numpy broadcasting wants it."""
     data = const(value)
     if data is not None:
-        return e.constant(broadcast_constant(data.astype(np.float32, copy=False), rank, axes), str(value.name))
+        made = e.constant(broadcast_constant(data.astype(np.float32, copy=False), rank, axes), str(value.name))
+        made.origin = origin_of(value)
+        return made
     tensor, own = e.where(value)
     shape = shape_of(value)
     more = rank - len(shape)
@@ -72,7 +76,9 @@ def _as_scalar(e: Emitter, t: TfTensor) -> TfTensor:
     """A constant of equal elements as one number: XNNPACK is slow where it repeats a short last axis."""
     if t.data is None or t.data.size == 0 or not (t.data == t.data.flat[0]).all():
         return t
-    return e.constant(t.data.reshape(-1)[:1].reshape(()), t.name)
+    made = e.constant(t.data.reshape(-1)[:1].reshape(()), t.name)
+    made.origin = t.origin
+    return made
 
 
 def _scale_and_shift(e: Emitter, y: ir.Value, operands: list[TfTensor], axes: Axes, shape: tuple[int, ...]) -> bool:
@@ -107,7 +113,9 @@ def _dense_bias(e: Emitter, y: ir.Value, operands: list[TfTensor], axes: Axes, s
     bias = op.inputs[2].data
     if bias is None or shift.size not in {1, shape[-1]} or shift.shape[-1] != shift.size:
         return False
+    free = not bias.any() and shift.shape == bias.shape
     op.inputs[2] = e.constant((bias + shift.ravel()).astype(np.float32), op.inputs[2].name)
+    op.inputs[2].origin = operands[1].origin if free else None
     e.take_over(y, x, axes)
     return True
 

@@ -11,6 +11,9 @@ from exporter.formats.tflite.ops import TfTensor
 from exporter.formats.tflite.padding import Window, apply_padding, window
 from exporter.graph import attr, shape_of
 
+_MAX_TAPS = 25
+"""Of a mean that int8 writes as a depthwise convolution: XNNPACK takes no AVERAGE_POOL_2D, and has kernels for so many taps."""
+
 _LOWEST = float(np.finfo(np.float32).min)
 
 
@@ -30,11 +33,24 @@ def emit_average_pool(e: Emitter, node: ir.Node) -> None:
     counts = _counts(w, include)
     same = w.padded and w.same and np.array_equal(counts, _counts(w, False))
     padded, mode = apply_padding(e, x, w, same=same)
-    out = _pool(e, node, padded, w, mode)
     area = w.kernel[0] * w.kernel[1]
+    if e.int8 and mode == "VALID" and 1 < area <= _MAX_TAPS:
+        out = _average(e, node, padded, w)
+    else:
+        out = _pool(e, node, padded, w, mode)
     if mode == "VALID" and (counts != area).any():
         out = e.emit("MUL", [out, e.constant((area / counts)[..., None].astype(np.float32))], out.shape)
     _bind(e, node, out)
+
+
+def _average(e: Emitter, node: ir.Node, x: TfTensor, w: Window) -> TfTensor:
+    """The mean of a window as a depthwise convolution."""
+    shape = physical(shape_of(node.outputs[0]), spatial(len(shape_of(node.outputs[0]))))
+    channels = x.shape[-1]
+    weights = e.constant(np.full((1, *w.kernel, channels), 1 / (w.kernel[0] * w.kernel[1]), np.float32))
+    options = {"padding": "VALID", "strideH": w.strides[0], "strideW": w.strides[1], "dilationHFactor": 1, "dilationWFactor": 1}
+    inputs = [x, weights, e.constant(np.zeros(channels, np.float32))]
+    return e.emit("DEPTHWISE_CONV_2D", inputs, shape, **options, depthMultiplier=1)
 
 
 def _window(node: ir.Node) -> Window:

@@ -1,5 +1,7 @@
 """Resize, DepthToSpace and SpaceToDepth."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx_ir as ir
 
@@ -138,7 +140,11 @@ def _permute_outputs(e: Emitter, tensor: TfTensor, order: Array) -> bool:
     weights, bias = op.inputs[1], op.inputs[2]
     if weights.data is None or bias.data is None or weights.shape[-1] != op.inputs[0].shape[-1]:
         return False
+    before = weights.origin
     op.inputs[1:] = [e.constant(weights.data[order], weights.name), e.constant(bias.data[order], bias.name)]
+    if before is not None and before.index is not None:
+        op.inputs[1].origin = replace(before, index=before.index[order])
+    op.layers.append(e.layer)
     release(e, tensor)
     tensor.name += "_reordered"
     return True

@@ -7,9 +7,27 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
+from exporter.graph.qdq import Affine
 
 Axes = tuple[int, ...]
 """Physical axis i of a tensor holds axis `axes[i]` of the ONNX value; -1 is an axis of length 1 that the value does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The initializer that a constant was made of.
+
+    Attributes:
+        name: The initializer.
+        axis: Its axis of output channels; None for a constant that is no weight.
+        index: Its channel at each channel of the tensor; None where axis is None.
+        factor: The tensor is the initializer's values times this.
+    """
+
+    name: str
+    axis: int | None = None
+    index: Array | None = None
+    factor: float = 1.0
 
 
 @dataclass(eq=False, slots=True)
@@ -24,6 +42,10 @@ class TfTensor:
         producer: The op that computes it; None for inputs and constants.
         values: The ONNX values it holds.
         computed: numpy name of a computed tensor's type; "bool" for comparisons.
+        origin: The initializer that a constant is made of, where it is one.
+        known: Smallest and largest real of a computed tensor that holds no ONNX value, where they follow from its op.
+        quant: How its integers stand for reals; its axis is one of the file's.
+        bits: Of each stored integer: 4 where two int8 values are to be packed into a byte.
     """
 
     name: str
@@ -32,6 +54,10 @@ class TfTensor:
     producer: "TfOp | None" = None
     values: list[ir.Value] = field(default_factory=list)
     computed: str = "float32"
+    origin: Origin | None = None
+    known: tuple[float, float] | None = None
+    quant: Affine | None = None
+    bits: int = 8
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -48,12 +74,14 @@ class TfOp:
         inputs: Tensors read, in TFLite's order.
         outputs: Tensors made.
         options: Fields of the builtin options table; enums by name ("padding": "SAME", "fusedActivationFunction": "RELU").
+        layers: The Graph's layers that it computes, by the names of their first outputs; the first is the one that it was emitted for.
     """
 
     kind: str
     inputs: list[TfTensor]
     outputs: list[TfTensor]
     options: dict[str, Any]
+    layers: list[str] = field(default_factory=list)
 
     @property
     def activation(self) -> str | None:

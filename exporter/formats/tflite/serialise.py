@@ -12,13 +12,15 @@ from exporter.array import Array
 from exporter.errors import UnsupportedOpError
 from exporter.formats.tflite.ops import TfModel, TfOp, TfTensor
 from exporter.formats.tflite.versions import version_of
+from exporter.graph.qdq import Affine
 
 ALIGNMENT = 16
 """Bytes; engines map weights into memory and read them by vector instructions."""
 
 _LIMIT = 2**31 - 2**20
 _SMALL = 1 << 16
-_TYPES = {"bool": 6, "float16": 1, "float32": 0, "int32": 2}
+_TYPES = {"bool": 6, "float16": 1, "float32": 0, "int32": 2, "int8": 9, "uint8": 3}
+_INT4 = 17
 _OPTIONS = {
     "CONV_2D": "Conv2D", "DEPTHWISE_CONV_2D": "DepthwiseConv2D", "MAX_POOL_2D": "Pool2D", "AVERAGE_POOL_2D": "Pool2D",
     "CONCATENATION": "Concatenation", "MEAN": "Reducer", "SUM": "Reducer", "REDUCE_MAX": "Reducer", "REDUCE_MIN": "Reducer",
@@ -61,6 +63,21 @@ def serialise(model: TfModel, path: Path) -> None:
     builder = table.build(model)
     with path.open("wb") as file:
         file.write(memoryview(builder.Bytes)[builder.head :])
+
+
+def pack_int4(data: Array) -> Array:
+    """Two numbers from -8 to 7 a byte, the first in the low half."""
+    flat = np.ascontiguousarray(data).reshape(-1)
+    both = np.append(flat, np.zeros(flat.size % 2, np.int8)).astype(np.uint8) & 0x0F
+    packed: Array = both[::2] | (both[1::2] << 4)
+    return packed
+
+
+def _quantization(how: Affine) -> Any:
+    table = schema.QuantizationParametersT()
+    table.scale, table.zeroPoint = how.scale.reshape(-1).astype(np.float32), how.zero_point.reshape(-1).astype(np.int64)
+    table.quantizedDimension = 0 if how.axis is None else how.axis
+    return table
 
 
 class _Tables:
@@ -106,18 +123,21 @@ class _Tables:
     def _new(self, t: TfTensor, buffer: int) -> int:
         table = schema.TensorT()
         table.name, table.shape, table.buffer = t.name.encode(), np.array(t.shape, np.int32), buffer
-        table.type = _TYPES[t.dtype.name]
+        table.type = _TYPES[t.dtype.name] if t.bits == 8 else _INT4
+        if t.quant is not None:
+            table.quantization = _quantization(t.quant)
         self.tensors.append(table)
         return len(self.tensors) - 1
 
     def _constant(self, t: TfTensor) -> int:
         assert t.data is not None
-        data = t.data
+        data = t.data if t.bits == 8 else pack_int4(t.data)
         if data.nbytes <= _SMALL:
             same: Any = hashlib.blake2b(np.ascontiguousarray(data).tobytes(), digest_size=16).digest()
         else:
             same = (data.__array_interface__["data"][0], data.shape, data.strides)
-        key = (data.dtype.str, t.shape, same)
+        numbers = None if t.quant is None else (t.quant.scale.tobytes(), t.quant.zero_point.tobytes(), t.quant.axis)
+        key = (data.dtype.str, t.shape, same, numbers)
         if key not in self.shared:
             self.buffers.append(_Buffer(data))
             self.bytes += data.nbytes + 2 * ALIGNMENT

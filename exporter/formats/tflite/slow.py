@@ -1,6 +1,7 @@
 """Ops that leave XNNPACK, LiteRT's fast path on CPUs: they run on plain kernels and split the delegated part."""
 
 from exporter.formats.artifact import Problem
+from exporter.formats.tflite.lower_axis import MAX_CONCAT
 from exporter.formats.tflite.ops import TfModel, TfOp
 
 DELEGATED = {
@@ -11,8 +12,6 @@ DELEGATED = {
     "TRANSPOSE", "TRANSPOSE_CONV",
 }  # fmt: skip
 """Float ops that XNNPACK takes in LiteRT 2.3; a test asks the engine for each."""
-
-MAX_CONCAT = 5
 
 
 def slow_layers(model: TfModel) -> list[Problem]:
