@@ -190,6 +190,19 @@ def load_picture(path: Path, height: int, width: int, prep: Preprocessing) -> Ar
     return pixels[..., ::-1] if prep.color == "bgr" else pixels
 
 
+def has_alpha(path: Path) -> bool:
+    """Whether a picture file can be transparent; its header alone is read.
+
+    Raises:
+        DataError: Names the file that cannot be read.
+    """
+    try:
+        with Image.open(path) as opened:
+            return opened.has_transparency_data
+    except UNREADABLE as problem:
+        raise DataError(f"{path} cannot be read as a picture: {problem}", hint="remove the file or replace it") from None
+
+
 def fit(picture: Image.Image, height: int, width: int, resize: str) -> Image.Image:
     """A picture at the input's size, by one of the three rules."""
     share = crop_share(resize)

@@ -91,6 +91,10 @@ class Arrays:
         if indices is not None:
             digest.update(repr(list(indices)).encode())
 
+    def transparent(self, indices: Sequence[int] | None = None) -> int:
+        """See `Samples`; arrays have the model's own channels."""
+        return 0
+
 
 def open_npz_file(path: Path, needs: Needs) -> Dataset:
     """`x` (or the input's name) and perhaps `y`; with several inputs one key each.

@@ -33,6 +33,9 @@ class Samples(Protocol):
     def update(self, digest: "hashlib._Hash", indices: Sequence[int] | None = None) -> None:
         """Feed everything the samples (those of some indices only, where given) are made from to a hash."""
 
+    def transparent(self, indices: Sequence[int] | None = None) -> int:
+        """How many of them (of some indices only, where given) are picture files with an alpha channel."""
+
 
 @dataclass(frozen=True)
 class Some:
@@ -62,7 +65,14 @@ class Some:
 
     def update(self, digest: "hashlib._Hash", indices: Sequence[int] | None = None) -> None:
         """See `Samples`."""
-        self.of.update(digest, self.indices if indices is None else [self.indices[i] for i in indices])
+        self.of.update(digest, self._outer(indices))
+
+    def transparent(self, indices: Sequence[int] | None = None) -> int:
+        """See `Samples`."""
+        return self.of.transparent(self._outer(indices))
+
+    def _outer(self, indices: Sequence[int] | None) -> Sequence[int]:
+        return self.indices if indices is None else [self.indices[i] for i in indices]
 
 
 @dataclass

@@ -11,7 +11,7 @@ from exporter.data.dataset import Dataset, Sample
 from exporter.data.labels import index_of, read_labels
 from exporter.data.spec import InputSpec, fit
 from exporter.errors import DataError
-from exporter.preprocessing import Preprocessing, load_picture
+from exporter.preprocessing import Preprocessing, has_alpha, load_picture
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"))
 """What counts as a picture; other files are left alone."""
@@ -59,6 +59,10 @@ class Pictures:
             except OSError as problem:
                 raise DataError(f"{file} cannot be read: {problem.strerror}", hint="check its permissions") from None
             digest.update(name.encode() + b"\0" + content)
+
+    def transparent(self, indices: Sequence[int] | None = None) -> int:
+        """See `Samples`."""
+        return sum(has_alpha(self.files[i]) for i in (range(len(self.files)) if indices is None else indices))
 
 
 def open_folder(root: Path, spec: InputSpec, prep: Preprocessing, labels: Path | None) -> Dataset:
