@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from exporter.building import deliver
+from exporter.building import deliver, fastest
 from exporter.building.clock import Clock, process_age_s
 from exporter.building.common import Common
 from exporter.building.deliver import Outcome
@@ -21,6 +21,7 @@ from exporter.disk import as_disk_error
 from exporter.errors import MexportError, UnsupportedOpError, UsageError
 from exporter.formats import load_writer
 from exporter.formats.artifact import Problem
+from exporter.place import require_host
 from exporter.recipe import Recipe
 from exporter.sources.open import open_source
 from exporter.store import Store
@@ -67,40 +68,58 @@ def build_all(
     options, chosen, recipe = BuildOptions.of(settings), _chosen(targets), recipe or Recipe()
     voice = console or Console(quiet=True)
     clock = Clock(process_age_s() if options.command else 0.0)
+    require_host(options.on)
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store())
         with clock.stage("open"):
             opened = stack.enter_context(open_source(Path(source), options.load_options()))
         common = Common(opened, options, store, clock, voice, told=recipe.inputs)
-        orders = [order(common, target, recipe) for target in chosen]
-        outcomes = {o.target.name: done for o in orders if (done := deliver.up_to_date(common, o)) is not None}
-        rest = [o for o in orders if o.target.name not in outcomes]
-        for o, problems in [(o, load_writer(o.target.format).check(common.graph)) for o in rest]:
-            if (error := unsupported(o.target, problems)) is not None:
-                outcomes[o.target.name] = Outcome(o.target.name, error=error)
-        for o in rest:
-            if o.target.name not in outcomes:
-                outcomes[o.target.name] = _attempt(common, o)
+        orders = [ordered(common, target, recipe) for target in chosen]
+        outcomes = {o.target.name: done for o, *_ in orders if (done := deliver.present(common, o)) is not None}
+        rest = [tried for tried in orders if tried[0].target.name not in outcomes]
+        for target, problems in [(o.target, problems_of(common, o)) for o, *_ in rest]:
+            if (error := unsupported(target, problems)) is not None:
+                outcomes[target.name] = Outcome(target.name, error=error)
+        rest = [tried for tried in rest if tried[0].target.name not in outcomes]
+        if any(o.quantize is not None for tried in rest for o in tried):
+            common.calibrated  # noqa: B018 - data that cannot calibrate end the whole build
+        for tried in rest:
+            outcomes[tried[0].target.name] = _attempt(common, tried)
     return [outcomes[t.name] for t in chosen]
+
+
+def ordered(common: Common, target: Target, recipe: Recipe) -> list[Order]:
+    """What is to be made for a target: one order, or with --fastest one for each precision that is tried."""
+    return fastest.orders(common, target, recipe) if common.options.fastest else [order(common, target, recipe)]
+
+
+def problems_of(common: Common, order: Order) -> Sequence[Problem]:
+    """Layers that the order's format cannot express, or that are slow there."""
+    return load_writer(order.target.format).check(common.graph)
 
 
 def plan(source: str | Path, targets: Targets, recipe: Recipe | None = None, **settings: Any) -> dict[str, Any]:
     """What `build` would do, without doing it: settings as they come out of target, recipe and flags, passes, problems, bundles."""
     options, recipe = BuildOptions.of(settings), recipe or Recipe()
+    require_host(options.on)
     with Store() as store, open_source(Path(source), options.load_options()) as opened:
         common = Common(opened, options, store, Clock(), Console(quiet=True), told=recipe.inputs)
         return {
             "source": source_facts(common),
-            "targets": [plan_of(common, order(common, target, recipe)) for target in _chosen(targets)],
+            "targets": [plan_of(common, ordered(common, target, recipe)) for target in _chosen(targets)],
+            "notes": common.notes,
         }
 
 
-def plan_of(common: Common, order: Order) -> dict[str, Any]:
+def plan_of(common: Common, tried: Sequence[Order]) -> dict[str, Any]:
     """One target's part of a plan."""
-    problems = load_writer(order.target.format).check(common.graph)
-    there = deliver.up_to_date(common, order)
+    order = tried[0]
+    problems = problems_of(common, order)
+    there = deliver.present(common, order)
     return {
         "target": order.target.name, "format": order.target.format, "precision": order.precision, "write": asdict(order.options),
+        "quantize": order.quantize and {**asdict(order.quantize), "keep_float": sorted(order.quantize.keep_float)},
+        "fastest_of": [o.precision for o in tried] if len(tried) > 1 else None,
         "threads": order.threads, "runtime_options": order.runtime_options, "folder": str(order.folder), "up_to_date": there is not None,
         "passes": common.steps,
         "preprocessing": {name: prep.as_dict() for name, prep in common.preprocessing.items()},
@@ -128,10 +147,11 @@ def _chosen(targets: Targets) -> list[Target]:
     return chosen
 
 
-def _attempt(common: Common, order: Order) -> Outcome:
+def _attempt(common: Common, tried: Sequence[Order]) -> Outcome:
     """One target's own work; its failure is its own."""
+    order = tried[0]
     try:
-        return deliver.deliver(common, order)
+        return fastest.deliver_fastest(common, tried) if common.options.fastest else deliver.deliver(common, order)
     except MexportError as problem:
         return Outcome(order.target.name, error=problem)
     except Exception as problem:

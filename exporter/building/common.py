@@ -5,6 +5,8 @@ from functools import cached_property
 
 from exporter.accuracy import Accuracy, score
 from exporter.array import Array
+from exporter.building.basis import Basis
+from exporter.building.calibrated import Calibrated, calibrated
 from exporter.building.clock import Clock
 from exporter.building.inputs import Told, preprocessing_of
 from exporter.building.options import BuildOptions
@@ -17,6 +19,7 @@ from exporter.errors import ParityError
 from exporter.graph import Graph
 from exporter.graph.conditioning import AMPLIFIED, rounding_floor
 from exporter.graph.evaluate import evaluate
+from exporter.graph.qdq import is_pair
 from exporter.parity import Limits
 from exporter.passes import Phase
 from exporter.passes.run import checked
@@ -56,6 +59,13 @@ class Common:
         self.load_options = options.load_options()
         self.steps: list[Step] = []
         self.notes: list[str] = []
+        self.bases: dict[str, Basis] = {}
+
+    def remark(self, text: str) -> None:
+        """Something that a reader must know, said once."""
+        if text not in self.notes:
+            self.notes.append(text)
+            self.console.say(text)
 
     @cached_property
     def raw(self) -> Graph:
@@ -90,18 +100,38 @@ class Common:
         return open_data(options.samples, self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
 
     @cached_property
+    def calibration_data(self) -> Dataset | None:
+        """What int8 takes its ranges from; None when nothing is given."""
+        options = self.options
+        if options.calibration is None:
+            return None
+        return open_data(options.calibration, self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
+
+    @cached_property
+    def calibrated(self) -> Calibrated:
+        """The finished Graph with the statistics of its values, from data that passed the linter."""
+        data = self.calibration_data
+        assert data is not None
+        return calibrated(self, data)
+
+    @cached_property
+    def quantized_source(self) -> bool:
+        """Whether the source itself is quantized, as an ONNX file can be."""
+        return self.source.info.format == "onnx" and any(map(is_pair, self.raw.nodes))
+
+    @cached_property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of the outputs, from the labels file or else the samples' class folders; empty when unknown."""
+        """In the order of the outputs, from the labels file or else the class folders of data; empty when unknown."""
         if self.options.labels is not None:
             return read_labels(self.options.labels)
-        return (self.data.class_names if self.data is not None else None) or ()
+        found = (data.class_names for data in (self.data, self.calibration_data) if data is not None)
+        return next(filter(None, found), None) or ()
 
     @cached_property
     def samples(self) -> dict[str, Array]:
-        """Verification inputs by source name, preprocessed, in the source's layout."""
-        if self.data is None:
-            return self._synthetic()
-        return self.data.pick(MOST_SAMPLES)[0]
+        """Verification inputs by source name, preprocessed, in the source's layout: the user's, else some that int8 is calibrated with."""
+        data = self.data or self.calibration_data
+        return self._synthetic() if data is None else data.pick(MOST_SAMPLES)[0]
 
     def _synthetic(self) -> dict[str, Array]:
         """Random pixels; numbers of mean 0 and deviation 1 where a net is chaotic on pixels: nothing can be proved there."""

@@ -4,17 +4,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from exporter.building.basis import Basis
 from exporter.building.clock import Clock
 from exporter.building.common import Common
 from exporter.building.describe import describe
 from exporter.building.limits import check_checkable, check_size, count_right
 from exporter.building.order import Order
 from exporter.building.prove import prove
+from exporter.building.quantized import basis_of
 from exporter.building.record import manifest
 from exporter.bundle import Manifest, Reference, check_place, read_bundle, write_bundle
 from exporter.disk import sync_tree
 from exporter.errors import MexportError
 from exporter.formats import Artifact, load_writer
+from exporter.proving.proof import to_source
 from exporter.report import documents
 
 LABELS = "labels.txt"
@@ -67,7 +70,7 @@ def _worst(found: dict[str, Any]) -> str:
     return f"rel {max(c['rel'] for c in every):.1e} ({min(c['sqnr_db'] for c in every):.0f} dB)"
 
 
-def up_to_date(common: Common, order: Order) -> Outcome | None:
+def present(common: Common, order: Order) -> Outcome | None:
     """The outcome of a bundle that is there already and whole, or None."""
     if common.options.force or not (order.folder / "manifest.json").exists():
         return None
@@ -90,31 +93,40 @@ def deliver(common: Common, order: Order) -> Outcome:
     check_place(order.folder, order.identity(common), force=common.options.force)
     check_checkable(common, order)
     clock = common.clock.fork()
-    made: list[tuple[Artifact, Manifest]] = []
+    done: list[tuple[Artifact, Manifest]] = []
 
     def fill(folder: Path) -> Manifest:
-        artifact = _write(common, order, folder, clock)
-        proof = prove(common, order, artifact, clock)
-        if common.class_names:
-            (folder / LABELS).write_text("".join(f"{name}\n" for name in common.class_names), encoding="utf-8")
-        Reference(common.samples, common.reference, common.outputs()).save(folder)
-        with clock.stage("accuracy"):
-            accuracy = count_right(common, order, artifact)
-        facts = manifest(common, order, artifact, proof, [*clock.numbers(), *accuracy])
-        made.append((artifact, facts))
-        return facts
+        done.append(make(common, order, folder, clock))
+        return done[0][1]
 
     write_bundle(order.folder, fill, identity=order.identity(common), documents=documents, force=common.options.force)
-    artifact, facts = made[0]
+    return delivered(order, *done[0])
+
+
+def delivered(order: Order, artifact: Artifact, facts: Manifest) -> Outcome:
+    """The outcome of a bundle that is in its place."""
     final = replace(artifact, path=order.folder / artifact.path.name, files=tuple(order.folder / f.name for f in artifact.files))
     return Outcome(order.target.name, order.folder, False, final, facts["parity"], facts["fidelity"])
 
 
-def _write(common: Common, order: Order, folder: Path, clock: Clock) -> Artifact:
-    graph = common.graph
+def make(common: Common, order: Order, folder: Path, clock: Clock) -> tuple[Artifact, Manifest]:
+    """Fill a bundle's folder: the file, labels, what it was proved with; and all that is known about it."""
+    basis = basis_of(common, order, clock)
+    artifact = _write(common, order, basis, folder, clock)
+    proof = prove(common, order, basis, artifact, clock)
+    if common.class_names:
+        (folder / LABELS).write_text("".join(f"{name}\n" for name in common.class_names), encoding="utf-8")
+    Reference(common.samples, common.reference, to_source(common.graph.outputs, basis.values)).save(folder)
+    with clock.stage("accuracy"):
+        accuracy = count_right(common, order, artifact)
+    numbers = [*clock.numbers(), *accuracy]
+    return artifact, manifest(common, order, basis, artifact=artifact, proof=proof, numbers=numbers)
+
+
+def _write(common: Common, order: Order, basis: Basis, folder: Path, clock: Clock) -> Artifact:
     with clock.stage("write"), common.console.stage(f"writing {order.target.format}"):
-        artifact = load_writer(order.target.format).write(graph, folder, order.options)
-        describe(artifact, graph.inputs, common.preprocessing, common.class_names)
+        artifact = load_writer(order.target.format).write(basis.graph, folder, order.options)
+        describe(artifact, basis.graph.inputs, common.preprocessing, common.class_names)
         sync_tree(folder)
     check_size(order, artifact)
     return artifact

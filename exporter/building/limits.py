@@ -52,8 +52,13 @@ def count_right(common: Common, order: Order, artifact: Artifact) -> list[dict[s
     limit = order.target.limits.top1_drop
     if limit is not None and own.top1 - ours.top1 > limit:
         fall = f"top-1 falls by {own.top1 - ours.top1:.4f}, from {own.top1:.4f} to {ours.top1:.4f}"
-        raise LimitError(f"{order.target.name}: {fall}; the limit is {limit:g}", hint="a higher precision loses less")
+        raise LimitError(f"{order.target.name}: {fall}; the limit is {limit:g}", hint=_remedy(order))
     return [*_numbers("", ours, order.target.runtime), *_numbers("_source", own, common.source.info.framework)]
+
+
+def _remedy(order: Order) -> str:
+    return "--precision mixed with the same limit, --repair thorough, or other calibration data" if order.quantized else (
+        "a higher precision loses less")  # fmt: skip
 
 
 def _accuracy(common: Common, order: Order, artifact: Artifact) -> Accuracy:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.errors import UsageError, unknown_name
+from exporter.place import HOST
 from exporter.sources.open import LoadOptions
 
 Shapes = Mapping[str | None, tuple[int, ...]]
@@ -39,7 +40,7 @@ class BuildOptions:
 
     Attributes:
         precision: "fp32", "fp16", ...; None for the target's default.
-        io: Type of the inputs and outputs of an int8 file.
+        io: Type of the inputs and outputs of an int8 file: "float32", "int8" or "uint8"; None for the target's.
         layout: "nchw" or "nhwc" for onnx; None for the source's.
         input_shapes: In the source's layout, batch included; the key None stands for the only input.
         inputs: Value names where the model is cut to begin.
@@ -48,6 +49,15 @@ class BuildOptions:
         signature: Which signature of a SavedModel; None for `serving_default`, or the only one.
         samples: Data to verify with; None for synthetic ones.
         data: Labelled data to count right answers on; None for not counting.
+        calibration: Data that int8 takes its ranges from; never the data that accuracy is counted on.
+        accept_calibration: Go on with data that the linter refuses, and record it.
+        calibrator: How ranges become scales, a name of `CALIBRATORS`.
+        repair: "none", "default" or "thorough": how much is done against what int8 loses.
+        keep_float: Layers (names of their first outputs) that stay float.
+        min_sqnr_db: Least signal over noise of a quantized file against the float Graph; None for the target's.
+        top1_drop: Most top-1 that may be lost, a share 0..1; None for the target's.
+        fastest: Build every precision that is allowed, keep the fastest.
+        on: Where it is timed; only "host".
         pixels: What is known about the preprocessing.
         labels: File with one class name a line.
         trust: Run code that the model or the data brings along.
@@ -60,7 +70,7 @@ class BuildOptions:
     """
 
     precision: str | None = None
-    io: str = "float32"
+    io: str | None = None
     layout: str | None = None
     input_shapes: Shapes = field(default_factory=dict)
     inputs: tuple[str, ...] = ()
@@ -69,6 +79,15 @@ class BuildOptions:
     signature: str | None = None
     samples: str | None = None
     data: str | None = None
+    calibration: str | None = None
+    accept_calibration: bool = False
+    calibrator: str = "auto"
+    repair: str = "default"
+    keep_float: tuple[str, ...] = ()
+    min_sqnr_db: float | None = None
+    top1_drop: float | None = None
+    fastest: bool = False
+    on: str = HOST
     pixels: PixelOptions = PixelOptions()
     labels: Path | None = None
     trust: bool = False

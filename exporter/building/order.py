@@ -5,16 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from exporter.building.common import Common
+from exporter.building.options import BuildOptions
+from exporter.building.precision import QUANTIZED, guard, limited, settings, settle, settle_io
 from exporter.building.versions import content_sha256, tool_versions
 from exporter.errors import UsageError
 from exporter.fingerprint import code_version, fingerprint
-from exporter.formats import WriteOptions, load_writer
+from exporter.formats import WriteOptions
 from exporter.parity import Limits
+from exporter.quantization.settings import QuantizeSettings
 from exporter.recipe import Recipe
 from exporter.runtimes.settings import runtime_options
 from exporter.target import Target
 
-USUAL = {"fp32": Limits(max_rel=1e-4), "fp16": Limits(min_sqnr_db=15.0)}
+USUAL = {
+    "fp32": Limits(max_rel=1e-4), "fp16": Limits(min_sqnr_db=15.0), "int8-dynamic": Limits(min_sqnr_db=15.0),
+    **dict.fromkeys(("int8", "mixed", "int8-weights", "int4-weights"), Limits(min_sqnr_db=25.0)),
+}  # fmt: skip
 """Limits where a target's own file gives none for a precision: nothing is ever delivered unchecked."""
 
 
@@ -27,6 +33,7 @@ class Order:
         recipe: Compression.
         precision: What runs.
         options: How the file is written.
+        quantize: What is asked of the quantization; None where no ranges are needed.
         threads: Of the engine.
         runtime_options: Of the engine.
         folder: Where the bundle goes.
@@ -37,6 +44,7 @@ class Order:
     recipe: Recipe
     precision: str
     options: WriteOptions
+    quantize: QuantizeSettings | None
     threads: int
     runtime_options: dict[str, Any]
     folder: Path
@@ -45,9 +53,19 @@ class Order:
     @property
     def limits(self) -> Limits:
         """What the file must hold against the Graph it is written from; a target that says nothing gets the usual."""
-        parity, usual = self.target.parity, USUAL.get(self.precision, Limits())
+        parity, usual = self.target.parity, USUAL[self.precision]
         asked = Limits(parity.max_rel.get(self.precision), parity.min_sqnr_db.get(self.precision))
         return usual if asked == Limits() else asked
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the file stores rounded numbers, and so loses something on purpose."""
+        return self.precision in QUANTIZED
+
+    @property
+    def guard(self) -> Limits:
+        """What a quantized Graph must hold against the float one."""
+        return guard(self.target, self.precision)
 
     def identity(self, common: Common) -> dict[str, Any]:
         """What makes it another build than the one that may lie in its folder."""
@@ -61,21 +79,26 @@ def order(common: Common, target: Target, recipe: Recipe) -> Order:
 
     Raises:
         UsageError: For a precision, layout or io that the format does not have.
+        DataError: For int8 without data to calibrate with.
     """
-    given = common.options
-    precision = given.precision or target.precision
-    known = load_writer(target.format).PRECISIONS
-    if precision not in known:
-        raise UsageError(f"{target.format} files cannot be written at {precision}", hint=f"--precision {' | '.join(known)}")
-    if given.io != "float32":
-        raise UsageError(f"--io {given.io} is for int8 files, this one is {precision}", hint="leave --io out")
-    if given.layout is not None and (target.format != "onnx" or given.layout not in ("nchw", "nhwc")):
-        raise UsageError(f"--layout {given.layout} for {target.format}", hint="--layout nchw or nhwc, for onnx targets only")
-    options = WriteOptions(precision, given.layout or target.onnx.layout, target.onnx.opset)
+    return settled(common, target, recipe, settle(common, target))
+
+
+def settled(common: Common, target: Target, recipe: Recipe, precision: str) -> Order:
+    """The order at a precision that is already chosen."""
+    given, target = common.options, limited(target, common.options, precision)
+    options = WriteOptions(precision, _layout(given, target), target.onnx.opset, settle_io(given, target, precision))
     threads = given.threads or target.threads
     folder = given.output / f"{common.source.name}--{target.name}"
-    settled = Order(target, recipe, precision, options, threads, runtime_options(target.runtime, precision), folder, "")
-    return replace(settled, build_key=build_key(common, settled))
+    asked = settings(given, target, precision)
+    made = Order(target, recipe, precision, options, asked, threads, runtime_options(target.runtime, precision), folder, "")
+    return replace(made, build_key=build_key(common, made))
+
+
+def _layout(given: BuildOptions, target: Target) -> str | None:
+    if given.layout is not None and (target.format != "onnx" or given.layout not in ("nchw", "nhwc")):
+        raise UsageError(f"--layout {given.layout} for {target.format}", hint="--layout nchw or nhwc, for onnx targets only")
+    return given.layout or target.onnx.layout
 
 
 def build_key(common: Common, order: Order) -> str:
@@ -86,5 +109,7 @@ def build_key(common: Common, order: Order) -> str:
         target=order.target, recipe=order.recipe, write=order.options, threads=order.threads, runtime_options=order.runtime_options,
         seed=given.seed, pixels=given.pixels, samples=given.samples and content_sha256(Path(given.samples)),
         data=given.data and content_sha256(Path(given.data)),
-        labels=given.labels and content_sha256(given.labels),
+        labels=given.labels and content_sha256(given.labels), quantize=order.quantize,
+        keep_float=given.keep_float, calibration=given.calibration and content_sha256(Path(given.calibration)),
+        accepted=given.accept_calibration,
     )  # fmt: skip

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporter.array import Array
+from exporter.building.basis import Basis
 from exporter.building.clock import Clock
 from exporter.building.common import Common
 from exporter.building.order import Order
 from exporter.child import Child
 from exporter.errors import MexportError
 from exporter.formats import Artifact
+from exporter.graph import Graph
 from exporter.parity import Limits
 from exporter.proving.layers import compare_layers, first_divergence
 from exporter.proving.proof import Findings, breached, endings, fidelity, parity, require, run_artifact, to_graph, to_source, value_shapes
@@ -39,43 +41,45 @@ class Proof:
     limits: Limits
 
 
-def prove(common: Common, order: Order, artifact: Artifact, clock: Clock) -> Proof:
+def prove(common: Common, order: Order, basis: Basis, artifact: Artifact, clock: Clock) -> Proof:
     """Run a file on the samples and compare.
 
     Raises:
-        ParityError: If it leaves the Graph or, uncompressed, the source; says by how much and in which layer it begins.
+        ParityError: If it leaves the Graph it was written from or, where nothing may be lost, the source; says by how much and in
+            which layer it begins.
         EngineError: If the engine refuses the file, crashes or takes too long.
     """
-    values, inputs = common.values, to_graph(common.graph.inputs, common.samples)
+    graph, inputs = common.graph, to_graph(common.graph.inputs, common.samples)
     runtime = order.target.runtime
     with (
         clock.stage("run"),
         common.console.stage(f"running {artifact.path.name} in {runtime}"),
         open_engine(runtime, artifact.path, threads=order.threads, options=order.runtime_options, timeout_s=ENGINE_LIMIT_S) as engine,
     ):
-        got = _outputs(common, artifact, engine, inputs)
-        found = parity(common.graph, values, got)
+        got = _outputs(graph, artifact, engine, inputs)
+        found = parity(graph, basis.values, got)
         limits = common.fair(order.limits, found)
-        where = _where(common, artifact, engine, inputs, limits) if breached(found, limits) else None
+        where = _where(basis.graph, artifact, engine, inputs, limits) if breached(found, limits) else None
         facts = dict(engine.facts)
     require(found, limits, what=artifact.path.name, against="the graph it was written from", where=where)
-    outputs = to_source(common.graph.outputs, got)
-    against = fidelity(common.graph, common.reference, outputs)
-    limits = common.fair(limits, against)
-    _require_fidelity(common, against, limits, artifact)
+    outputs = to_source(graph.outputs, got)
+    against = fidelity(graph, common.reference, outputs, inner=got if order.quantized else None)
+    if basis.exact:
+        limits = common.fair(limits, against)
+        _require_fidelity(common, against, limits, artifact)
     return Proof(found, against, outputs, facts, limits)
 
 
-def _outputs(common: Common, artifact: Artifact, engine: Child, inputs: Mapping[str, Array]) -> dict[str, Array]:
+def _outputs(graph: Graph, artifact: Artifact, engine: Child, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """Outputs as the engine really computes them; inner values in a run of their own, as asking for them may change how it runs."""
-    shapes = value_shapes(common.graph)
+    shapes = value_shapes(graph)
     got = run_artifact(engine, artifact, shapes, inputs)
-    inner = [e.value for e in endings(common.graph).values() if e.value in artifact.taps]
+    inner = [e.value for e in endings(graph).values() if e.value in artifact.taps]
     return {**run_artifact(engine, artifact, shapes, inputs, inner), **got} if inner else got
 
 
-def _where(common: Common, artifact: Artifact, engine: Child, inputs: Mapping[str, Array], asked: Limits) -> str:
-    layer = first_divergence(compare_layers(common.graph, artifact, engine, inputs), asked)
+def _where(graph: Graph, artifact: Artifact, engine: Child, inputs: Mapping[str, Array], asked: Limits) -> str:
+    layer = first_divergence(compare_layers(graph, artifact, engine, inputs), asked)
     return f"{layer.layer} ({layer.op}), rel {layer.comparison.rel:.1e}" if layer else "none but the output itself"
 
 

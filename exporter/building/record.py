@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from exporter.building.basis import Basis
 from exporter.building.common import Common
 from exporter.building.order import Order
 from exporter.building.prove import Proof
@@ -25,7 +26,7 @@ LAYOUTS = {
 """Axes of a file's tensor, as Graph axes, in words."""
 
 
-def manifest(common: Common, order: Order, artifact: Artifact, proof: Proof, numbers: list[dict[str, Any]]) -> Manifest:
+def manifest(common: Common, order: Order, basis: Basis, *, artifact: Artifact, proof: Proof, numbers: list[dict[str, Any]]) -> Manifest:
     """Everything about a build but the files, which the bundle adds."""
     asked = proof.limits
     checks = {"max_rel": asked.max_rel, "min_sqnr_db": asked.min_sqnr_db}
@@ -42,14 +43,15 @@ def manifest(common: Common, order: Order, artifact: Artifact, proof: Proof, num
         "target": order.target.as_dict(),
         "precision": order.precision,
         "runtime_options": {**order.runtime_options, "threads": order.threads},
-        "steps": common.steps,
-        "calibration": None,
+        "steps": [*common.steps, *basis.steps],
+        "calibration": basis.calibration,
+        "quantization": basis.quantization,
         "parity": {name: f.as_dict() for name, f in proof.parity.items()},
         "fidelity": {name: f.as_dict() for name, f in proof.fidelity.items()},
         "limits": checks,
         "artifact": artifact_facts(artifact),
         "load": common.load_options.to_json(),
-        "notes": notes(common),
+        "notes": [*notes(common), *basis.notes],
         "samples": {"n": count, "from": samples_name(common), "input_range_known": input_range(common)},
         "numbers": [*numbers, *_sizes(common, artifact)],
         "tools": tool_versions(),
@@ -66,9 +68,11 @@ def source_facts(common: Common, folder: Path = Path()) -> dict[str, Any]:
 
 
 def samples_name(common: Common) -> str:
-    """What was verified with: the user's data by name, or "synthetic"."""
-    given = common.options.samples
-    return Path(given).name if given else "synthetic"
+    """What was verified with: the user's data by name, some of those int8 is calibrated with, or "synthetic"."""
+    given = common.options
+    if given.samples is not None:
+        return Path(given.samples).name
+    return f"{Path(given.calibration).name}, with which it was calibrated" if given.calibration is not None else "synthetic"
 
 
 def notes(common: Common) -> list[str]:
@@ -83,7 +87,7 @@ def notes(common: Common) -> list[str]:
 
 def input_range(common: Common) -> bool:
     """Whether the samples are what the model expects: the user's own, or pixels through a preprocessing that is known."""
-    return common.options.samples is not None or input_range_known(common.specs, common.preprocessing)
+    return common.data is not None or common.calibration_data is not None or input_range_known(common.specs, common.preprocessing)
 
 
 def ports(graph: Graph, sources: Sequence[Port], tensors: Sequence[Tensor]) -> list[dict[str, Any]]:
@@ -92,7 +96,8 @@ def ports(graph: Graph, sources: Sequence[Port], tensors: Sequence[Tensor]) -> l
     return [
         {
             "source_name": p.source_name, "name": t.name, "shape": list(t.shape), "dtype": t.dtype, "layout": LAYOUTS.get(t.perm, "plain"),
-            "scale": None, "zero_point": None, "source_shape": list(source_shape(graph, p)), "source_layout": p.layout,
+            "scale": t.scale, "zero_point": None if t.scale is None else t.zero_point,
+            "source_shape": list(source_shape(graph, p)), "source_layout": p.layout,
             "perm": [p.perm[axis] for axis in t.perm], "ends_in": ends[p.name].op if p.name in ends else None,
         }
         for p, t in zip(sources, tensors, strict=True)

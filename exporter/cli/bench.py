@@ -19,7 +19,6 @@ Files = Annotated[
     list[Path], typer.Argument(help="Bundles, folders of bundles, or bare .tflite, .onnx or .param files.", show_default=False)
 ]
 Pairs = Annotated[int, typer.Option("--pairs", min=1, help="Interleaved pairs when files are compared.")]
-On = Annotated[str, typer.Option("--on", help="Where to run.")]
 
 
 def run(
@@ -30,7 +29,7 @@ def run(
     warmup_runs: o.WarmupRuns = 5,
     pairs: Pairs = 200,
     input_shape: o.InputShapes = None,
-    on: On = "host",
+    on: o.On = "host",
 ) -> None:
     """Time files in their engines on this host; the first of several is compared with each of the others, turn by turn."""
     from exporter import trial

@@ -21,6 +21,9 @@ Examples:
 mexport build model.keras --target ncnn-arm64
 mexport build model.h5 -t ncnn-arm64 -t tflite-arm64 -o out --mean 127.5 --std 127.5
 mexport build net.onnx -t onnx-arm64 --input-shape 1,3,224,224 --samples pictures/
+mexport build model.keras -t tflite-arm64 -t ncnn-arm64 --precision int8 --calibration train/
+mexport build model.keras -t tflite-arm64 --precision mixed --calibration train/ --data test/ --top1-drop 0.01
+mexport build model.keras -t tflite-arm64 --calibration train/ --io uint8 --repair thorough
 """
 
 
@@ -43,7 +46,16 @@ def run(
     outputs: o.Outputs = None,
     signature: o.Signature = None,
     layout: o.Layout = None,
-    io: o.Io = "float32",
+    io: o.Io = None,
+    calibration: o.Calibration = None,
+    accept_calibration: o.AcceptCalibration = False,
+    calibrator: o.Calibrator = "auto",
+    repair: o.Repair = "default",
+    keep_float: o.KeepFloat = None,
+    min_sqnr_db: o.MinSqnrDb = None,
+    top1_drop: o.Top1Drop = None,
+    fastest: o.Fastest = False,
+    on: o.On = "host",
     recipe: o.Recipe = None,
     name: o.Name = None,
     force: o.Force = False,
@@ -59,6 +71,8 @@ def run(
         "precision": precision, "io": io, "layout": layout, "input_shapes": parse.shapes(input_shape), "inputs": parse.names(inputs),
         "outputs": parse.names(outputs), "signature": signature, "name": name, "samples": samples, "data": data,
         "pixels": parse.pixels(mean, std, color, resize), "labels": labels, "trust": trust, "custom_objects": custom_objects,
+        "calibration": calibration, "accept_calibration": accept_calibration, "calibrator": calibrator, "repair": repair,
+        "keep_float": parse.names(keep_float), "min_sqnr_db": min_sqnr_db, "top1_drop": top1_drop, "fastest": fastest, "on": on,
         "seed": settings.seed, "threads": settings.threads, "output": output, "force": force,
         "command": shlex.join(["mexport", *sys.argv[1:]]),
     }  # fmt: skip

@@ -17,7 +17,6 @@ mexport eval model.keras --data test/ --mean 127.5 --std 127.5
 
 What = Annotated[Path, typer.Argument(help="A bundle, a folder of bundles, a source model, or a bare .tflite, .onnx or .param.",
                                       show_default=False)]  # fmt: skip
-On = Annotated[str, typer.Option("--on", help="Where to run.")]
 Output = Annotated[str | None, typer.Option("--scores", help="The output that holds the scores, of several.", show_default=False)]
 
 
@@ -36,7 +35,7 @@ def run(
     scores: Output = None,
     trust: o.Trust = False,
     custom_objects: o.CustomObjects = None,
-    on: On = "host",
+    on: o.On = "host",
 ) -> None:
     """Count how many labelled pictures a bundle, or the source model, gets right."""
     from exporter import trial

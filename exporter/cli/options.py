@@ -1,5 +1,6 @@
 """Options that several commands share, as annotations."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,27 @@ def complete_targets(incomplete: str) -> list[str]:
     return [name for name in list_targets() if name.startswith(incomplete)]
 
 
+def complete_precisions(incomplete: str) -> list[str]:
+    """Precisions, for the shell's completion."""
+    from exporter.target import PRECISIONS
+
+    return [name for name in PRECISIONS if name.startswith(incomplete)]
+
+
+def complete_calibrators(incomplete: str) -> list[str]:
+    """Calibrators, for the shell's completion."""
+    from exporter.quantization.calibrators import CALIBRATORS
+
+    return [name for name in ("auto", *CALIBRATORS) if name.startswith(incomplete)]
+
+
+def _among(*names: str) -> Callable[[str], list[str]]:
+    """Completion among a few fixed words."""
+    return lambda incomplete: [name for name in names if name.startswith(incomplete)]
+
+
+INT8 = "int8"
+
 MODEL = "A .keras, .h5 or .onnx file or a SavedModel folder."
 
 Model = Annotated[Path, typer.Argument(help=MODEL, show_default=False)]
@@ -22,8 +44,63 @@ Targets = Annotated[
     typer.Option("--target", "-t", help="A target's name or TOML file; repeatable.", autocompletion=complete_targets, show_default=False),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the bundles.")]
-Precision = Annotated[str | None, typer.Option("--precision", help="fp32, fp16, ...; default: the target's.", show_default=False)]
-Io = Annotated[str, typer.Option("--io", help="Type of the inputs and outputs of an int8 file.")]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help="fp32, fp16, int8, mixed (int8 as far as it is worth it), int8-dynamic, int8-weights, int4-weights; default: the target's, "
+        "with --calibration int8.",
+        autocompletion=complete_precisions,
+        show_default=False,
+    ),
+]
+Calibration = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration", help="Pictures or arrays to take ranges from: some hundreds of training ones.", show_default=False,
+        rich_help_panel=INT8,
+    ),
+]  # fmt: skip
+AcceptCalibration = Annotated[
+    bool, typer.Option("--accept-calibration", help="Use calibration data that looks wrong; it is recorded.", rich_help_panel=INT8)
+]
+Calibrator = Annotated[
+    str,
+    typer.Option(
+        "--calibrator", help="How ranges are chosen; auto: for each value the one that loses least.",
+        autocompletion=complete_calibrators, rich_help_panel=INT8,
+    ),
+]  # fmt: skip
+Repair = Annotated[
+    str,
+    typer.Option(
+        "--repair", help="none, default or thorough (slow): what is done against int8's loss.",
+        autocompletion=_among("none", "default", "thorough"), rich_help_panel=INT8,
+    ),
+]  # fmt: skip
+KeepFloat = Annotated[
+    str | None, typer.Option("--keep-float", help="Layers that stay float: A,B.", show_default=False, rich_help_panel=INT8)
+]
+MinSqnrDb = Annotated[
+    float | None,
+    typer.Option(
+        "--min-sqnr-db", help="Least signal over noise against the float model, in dB; default: the target's.", show_default=False,
+        rich_help_panel=INT8,
+    ),
+]  # fmt: skip
+Top1Drop = Annotated[
+    float | None,
+    typer.Option("--top1-drop", min=0, max=1, help="Most top-1 that may be lost, a share 0..1; needs --data.", show_default=False),
+]
+Io = Annotated[
+    str | None,
+    typer.Option(
+        "--io", help="Type of the inputs and outputs of an int8 file: float32 (default), int8 or uint8.",
+        autocompletion=_among("float32", "int8", "uint8"), show_default=False, rich_help_panel=INT8,
+    ),
+]  # fmt: skip
+Fastest = Annotated[bool, typer.Option("--fastest", help="Build every precision allowed; keep the fastest that holds its limits.")]
+On = Annotated[str, typer.Option("--on", help="Where to run; only host so far.", autocompletion=_among("host"))]
 Layout = Annotated[str | None, typer.Option("--layout", help="nchw or nhwc, for onnx; default: the source's.", show_default=False)]
 InputShapes = Annotated[
     list[str] | None, typer.Option("--input-shape", help="[NAME=]1,224,224,3 in the source's layout; repeatable.", show_default=False)

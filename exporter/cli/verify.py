@@ -21,7 +21,6 @@ Bundle = Annotated[Path, typer.Argument(help="A bundle, a folder of bundles, or 
 Layers = Annotated[bool, typer.Option("--layers", help="Compare every layer's values with the graph's.")]
 Against = Annotated[Path | None, typer.Option("--against", help="Model to hold a file against.", show_default=False)]
 Source = Annotated[Path | None, typer.Option("--source", help="The source model, when it has moved.", show_default=False)]
-On = Annotated[str, typer.Option("--on", help="Where to run.")]
 
 
 def run(
@@ -37,7 +36,7 @@ def run(
     color: o.Color = None,
     resize: o.Resize = None,
     trust: o.Trust = False,
-    on: On = "host",
+    on: o.On = "host",
 ) -> None:
     """Run a bundle's files again and hold them against the graph and the source's own outputs."""
     from exporter.cli import parse

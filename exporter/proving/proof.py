@@ -122,17 +122,42 @@ def parity(graph: Graph, wanted: Mapping[str, Array], got: Mapping[str, Array]) 
     return found
 
 
-def fidelity(graph: Graph, reference: Mapping[str, Array], got: Mapping[str, Array]) -> Findings:
-    """Outputs against the source's own, both by source name and layout."""
+def fidelity(graph: Graph, reference: Mapping[str, Array], got: Mapping[str, Array], inner: Mapping[str, Array] | None = None) -> Findings:
+    """Outputs against the source's own, both by source name and layout.
+
+    Args:
+        graph: What the file was made from.
+        reference: The source's outputs.
+        got: The file's.
+        inner: Of a file with rounded outputs, whose logarithms say nothing: its values by Graph value name, among them what goes into
+            final activations where that can be seen.
+    """
     found = {}
     for port in graph.outputs:
         ref, ours = reference[port.source_name], got[port.source_name]
         if ref.shape != ours.shape and ref.size == ours.size:
             ref = ref.reshape(ours.shape)
-        inner = endings(graph).get(port.name)
-        before = compare(before_activation(inner.op, ref), before_activation(inner.op, ours)) if inner else None
-        found[port.source_name] = Finding(compare(ref, ours), before)
+        end = endings(graph).get(port.name)
+        found[port.source_name] = Finding(compare(ref, ours), _before(end, ref, ours, inner) if end else None)
     return found
+
+
+def _before(end: Ending, ref: Array, ours: Array, inner: Mapping[str, Array] | None) -> Comparison | None:
+    if inner is None:
+        return compare(before_activation(end.op, ref), before_activation(end.op, ours))
+    seen = inner.get(end.value)
+    if seen is None or seen.shape != ref.shape or ref.ndim != 2:
+        return None
+    return compare(before_activation(end.op, ref), before_activation(end.op, activate(end.op, seen)))
+
+
+def activate(op: str, x: Array) -> Array:
+    """Softmax over the last axis, or Sigmoid, in double precision."""
+    wide = x.astype(np.float64)
+    if op == "Sigmoid":
+        return np.asarray(1 / (1 + np.exp(-wide)))
+    powers = np.exp(wide - wide.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def breached(findings: Findings, limits: Limits) -> bool:

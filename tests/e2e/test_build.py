@@ -172,7 +172,10 @@ def test_pictures_labels_and_preprocessing_reach_the_manifest(model, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("-t", "ncnn-arm64", "--precision", "int8"), "cannot be written at int8"),
+        (("-t", "ncnn-arm64", "--precision", "int4-weights"), "cannot be written at int4-weights"),
+        (("-t", "ncnn-arm64", "--precision", "int7"), "unknown precision: int7"),
+        (("-t", "ncnn-arm64", "--repair", "thorough"), "--repair is for int8 files, this one is fp16"),
+        (("-t", "ncnn-arm64", "--fastest", "--precision", "fp32"), "--fastest chooses the precision"),
         (("-t", "ncnn-arm64", "--layout", "nhwc"), "--layout nhwc for ncnn"),
         (("-t", "ncnn-arm64", "--io", "uint8"), "--io uint8 is for int8 files"),
         (("-t", "ncnn-arm64", "-t", "ncnn-arm64"), "target given twice: ncnn-arm64"),

@@ -1,0 +1,117 @@
+"""Which precision a target's file gets, and whether the words about int8 fit it."""
+
+from dataclasses import replace
+
+from exporter.building.common import Common
+from exporter.building.options import BuildOptions
+from exporter.errors import DataError, UsageError, unknown_name
+from exporter.formats import load_writer
+from exporter.parity import Limits
+from exporter.quantization.calibrators import CALIBRATORS
+from exporter.quantization.settings import AUTO, REPAIRS, QuantizeSettings
+from exporter.target import IO_DTYPES, PRECISIONS, Target
+
+CALIBRATED = ("int8", "mixed")
+"""Precisions whose activations are stored in integers: their ranges come from data."""
+
+QUANTIZED = (*CALIBRATED, "int8-dynamic", "int8-weights", "int4-weights")
+"""Precisions that lose something on purpose: parity and fidelity are two numbers there."""
+
+GUARD_DB = 6.0
+"""Signal over noise against the float Graph below which a net has collapsed; a healthy MobileNet's int8 logits have 13 dB."""
+
+IMPLIED = "precision int8, as calibration data were given and no precision"
+
+DATA_HINT = "--calibration DATA: some hundreds of the pictures it was trained on, never the ones it is tested on"
+
+
+def settle(common: Common, target: Target) -> str:
+    """The precision: the flag's, else int8 with calibration data or where the source has its own, else the target's.
+
+    Raises:
+        UsageError: For a precision that nobody or this format does not have.
+        DataError: If int8 is asked without data to calibrate with.
+    """
+    given = common.options
+    precision = given.precision or _unsaid(common, target)
+    if precision not in PRECISIONS:
+        raise unknown_name("precision", precision, PRECISIONS)
+    known = load_writer(target.format).PRECISIONS
+    if precision not in known:
+        raise UsageError(f"{target.format} files cannot be written at {precision}", hint=f"--precision {' | '.join(known)}")
+    if precision in CALIBRATED and given.calibration is None and not common.quantized_source:
+        raise DataError(f"{precision} needs data to calibrate with, and none were given", hint=DATA_HINT)
+    if precision not in CALIBRATED and given.calibration is not None:
+        raise UsageError(f"--calibration is for int8 and mixed files, this one is {precision}", hint="leave --calibration out")
+    check_words(given, precision)
+    return precision
+
+
+def _unsaid(common: Common, target: Target) -> str:
+    if common.options.calibration is not None:
+        common.remark(IMPLIED)
+        return "int8"
+    if common.quantized_source and target.format == "onnx":
+        return "int8"
+    return target.precision
+
+
+def check_words(given: BuildOptions, precision: str) -> None:
+    """Whether the flags about int8 are known and have something to be about.
+
+    Raises:
+        UsageError: Names the first that is not.
+    """
+    for kind, word, known in (("repair", given.repair, REPAIRS), ("calibrator", given.calibrator, (AUTO, *CALIBRATORS))):
+        if word not in known:
+            raise unknown_name(kind, word, known)
+    said = {
+        "--calibrator": given.calibrator != AUTO, "--repair": given.repair != "default",
+        "--keep-float": bool(given.keep_float), "--min-sqnr-db": given.min_sqnr_db is not None,
+        "--accept-calibration": given.accept_calibration,
+    }  # fmt: skip
+    idle = [flag for flag, spoken in said.items() if spoken]
+    if idle and precision not in QUANTIZED:
+        raise UsageError(f"{idle[0]} is for int8 files, this one is {precision}", hint=f"leave {idle[0]} out, or add --precision int8")
+
+
+def settle_io(given: BuildOptions, target: Target, precision: str) -> str:
+    """Type of the file's inputs and outputs.
+
+    Raises:
+        UsageError: For a type that nobody has, or one that the file cannot have.
+    """
+    io = given.io or (target.io.dtype if precision in CALIBRATED else "float32")
+    if io not in IO_DTYPES:
+        raise unknown_name("type of inputs and outputs", io, IO_DTYPES)
+    if io != "float32" and precision not in CALIBRATED:
+        raise UsageError(f"--io {io} is for int8 files, this one is {precision}", hint="leave --io out")
+    if io != "float32" and target.format == "ncnn":
+        raise UsageError(f"--io {io} for {target.name}: inputs and outputs of ncnn files are float32", hint="leave --io out")
+    return io
+
+
+def settings(given: BuildOptions, target: Target, precision: str) -> QuantizeSettings | None:
+    """What is asked of the quantization; None where ranges need no data. The target's limits drive a mixed precision."""
+    if precision not in CALIBRATED:
+        return None
+    return QuantizeSettings(
+        given.calibrator, given.repair, precision, target.quantization.min_sqnr_db.get(precision), target.limits.top1_drop, given.seed,
+        frozenset(given.keep_float),
+    )  # fmt: skip
+
+
+def limited(target: Target, given: BuildOptions, precision: str) -> Target:
+    """The target with the limits that flags set in place of its own."""
+    if given.top1_drop is not None:
+        target = replace(target, limits=replace(target.limits, top1_drop=given.top1_drop))
+    if given.min_sqnr_db is not None:
+        asked = {**target.quantization.min_sqnr_db, precision: given.min_sqnr_db}
+        target = replace(target, quantization=replace(target.quantization, min_sqnr_db=asked))
+    return target
+
+
+def guard(target: Target, precision: str) -> Limits:
+    """What a quantized Graph must hold against the float one; mixed and weights alone are held to int8's where nothing else is said."""
+    asked = target.quantization.min_sqnr_db
+    return Limits(target.quantization.max_rel.get(precision), asked.get(precision, asked.get("int8", GUARD_DB)))

@@ -1,0 +1,145 @@
+"""What a target's file is written from: the finished Graph, or one whose numbers are rounded, guarded against collapse."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from exporter.array import Array
+from exporter.building.basis import Basis
+from exporter.building.clock import Clock
+from exporter.building.common import Common
+from exporter.building.order import Order
+from exporter.building.ranges import range_facts
+from exporter.building.stages import Step, cost
+from exporter.cost.count import totals
+from exporter.errors import ParityError, UsageError, unknown_name
+from exporter.formats import load_writer
+from exporter.graph import Graph
+from exporter.graph.evaluate import evaluate
+from exporter.graph.files import save_graph
+from exporter.graph.qdq import layer_of
+from exporter.proving.proof import Findings, endings, parity, to_graph
+from exporter.quantization.outcome import Quantized
+from exporter.quantization.quantize import quantize
+
+ROUNDED, REAL = "rounded", "real"
+"""Folders of a kept entry."""
+
+WORST = 3
+"""Layers that an error names."""
+
+
+def basis_of(common: Common, order: Order, clock: Clock) -> Basis:
+    """What a file is written from; made once for targets that ask for the same.
+
+    Raises:
+        ParityError: If a quantized Graph loses more than the target's guard allows; names the worst layers.
+    """
+    if order.quantize is None:
+        return Basis(common.graph, common.graph, common.values)
+    key = f"{order.target.format} {order.quantize} {order.guard}"
+    if key not in common.bases:
+        common.bases[key] = _quantized(common, order, clock)
+    keep(common, order, common.bases[key])
+    return common.bases[key]
+
+
+def _quantized(common: Common, order: Order, clock: Clock) -> Basis:
+    from exporter.quantization.layers import layer_report
+
+    asked, writer = order.quantize, load_writer(order.target.format)
+    assert asked is not None
+    check_layers(common.graph, asked.keep_float)
+    calibrated = common.calibrated
+    started = time.perf_counter()
+    with clock.stage("quantize"), common.console.stage(f"quantizing for {order.target.format}"):
+        result = quantize(calibrated.calibration, writer, asked, common.console.detail)
+    seconds = time.perf_counter() - started
+    values = rounded_values(common, result.graph)
+    with clock.stage("check"):
+        layers = [layer.as_dict() for layer in layer_report(result, to_graph(common.graph.inputs, common.samples))]
+        _guard(common, order, values, layers)
+    facts = {**result.report.as_dict(), "values": range_facts(result), "layer_losses": layers}
+    calibration = {**calibrated.facts, "calibrator": asked.calibrator, "repair": asked.repair}
+    step = _step(result, order, seconds)
+    return Basis(result.graph, result.draft.graph, values, False, (step,), calibration, facts, _notes(order, result, calibrated.warnings))
+
+
+def check_layers(graph: Graph, names: frozenset[str]) -> None:
+    """Layers that are to stay float must be there.
+
+    Raises:
+        UsageError: For one that is not; suggests the nearest.
+    """
+    known = {layer_of(node) for node in graph.nodes}
+    for name in sorted(names - known):
+        problem = unknown_name("layer", name, known)
+        raise UsageError(f"--keep-float {name}: no such layer in the cleaned graph", hint=problem.hint)
+
+
+def rounded_values(common: Common, graph: Graph) -> dict[str, Array]:
+    """A rounded Graph's outputs and what goes into their final activations, by value name."""
+    own = {str(o.name) for node in graph.nodes for o in node.outputs}
+    wanted = [p.name for p in common.graph.outputs]
+    wanted += [e.value for e in endings(common.graph).values() if e.value not in wanted and e.value in own]
+    with common.clock.stage("evaluate"):
+        return evaluate(graph, to_graph(common.graph.inputs, common.samples), wanted)
+
+
+def _guard(common: Common, order: Order, values: Mapping[str, Array], layers: list[dict[str, Any]]) -> None:
+    """A net that has lost too much never leaves."""
+    found = parity(common.graph, common.values, values)
+    bad = _breaches(found, order)
+    if not bad:
+        return
+    worst = sorted(layers, key=lambda layer: float(layer["sqnr_db"]))[:WORST]
+    named = ", ".join(f"{layer['layer']} ({layer['op']}, {layer['sqnr_db']:.1f} dB)" for layer in worst)
+    hint = "--precision mixed keeps such layers float; else --repair thorough, or other calibration data"
+    raise ParityError(f"{order.target.name}: {order.precision} loses too much: {'; '.join(bad)}; worst layers: {named}", hint=hint)
+
+
+def _breaches(found: Findings, order: Order) -> list[str]:
+    """Each output before its final activation where it has one: probabilities hide errors, or make much of small ones."""
+    said = ((name, order.guard.breach(f.before or f.output)) for name, f in found.items())
+    return [f"output {name} against the float graph: {what}" for name, what in said if what]
+
+
+def _step(result: Quantized, order: Order, seconds: float) -> Step:
+    before = totals(result.draft.graph)
+    stored = sum(v.const_value.nbytes for v in result.graph.model.graph.initializers.values() if v.const_value is not None)
+    report = result.report
+    settings = {"precision": order.precision, "layers in integers": report.layers, "pairs": report.pairs}
+    repairs = {r.name: "kept" if r.kept else "of no use" for r in report.repairs}
+    return {"pass": "quantize", "settings": {**settings, **repairs}, "before": cost(before), "after": {**cost(before), "bytes": stored},
+            "seconds": seconds}  # fmt: skip
+
+
+def _notes(order: Order, result: Quantized, warnings: tuple[str, ...]) -> tuple[str, ...]:
+    report, said = result.report, [f"calibration: {text}" for text in warnings]
+    if report.layers == 0:
+        said.append(f"no layer runs in integers: {order.target.format} has none for this model, or all were kept float")
+    return (*said, *SLOWER.get(order.target.format, ()))
+
+
+SLOWER = {
+    "ncnn": (
+        "int8 may be slower than float: of 1,082 published pairs of times of ncnn on ARM processors, int8 was the slower in 422 (39 %); "
+        "measure on the phone before you choose",
+    )
+}
+"""What published numbers say of a format's int8 against its float."""
+
+
+def graph_key(build_key: str) -> dict[str, str]:
+    """What the store knows a bundle's Graphs by."""
+    return {"quantized": build_key}
+
+
+def keep(common: Common, order: Order, basis: Basis) -> None:
+    """The rounded Graph and the real one beside it in the store, for `verify --layers`."""
+    key = common.store.key("graph", **graph_key(order.build_key))
+    if common.store.get("graph", key) is None:
+        with common.store.put("graph", key) as folder:
+            for name, graph in ((ROUNDED, basis.graph), (REAL, basis.real)):
+                (folder / name).mkdir()
+                save_graph(graph, folder / name)
