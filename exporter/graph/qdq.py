@@ -71,6 +71,11 @@ def affine(scale: float, zero_point: int, dtype: str = "int8", *, narrow: bool =
     return Affine(np.array(scale, np.float32), np.array(zero_point, dtype), None, narrow)
 
 
+def same(a: Affine, b: Affine) -> bool:
+    """Whether two stand for the same reals by the same integers."""
+    return (a.dtype, a.axis) == (b.dtype, b.axis) and np.array_equal(a.scale, b.scale) and np.array_equal(a.zero_point, b.zero_point)
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """A value as some of its readers see it.

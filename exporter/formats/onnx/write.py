@@ -12,11 +12,13 @@ from exporter.formats.onnx.faults import go_around
 from exporter.formats.onnx.half import halve
 from exporter.formats.onnx.layout import dress
 from exporter.formats.onnx.opset import convert
+from exporter.formats.onnx.ports import in_integers, integer_ports
 from exporter.formats.onnx.quantized import arrange
 from exporter.formats.onnx.stream import write_model
 from exporter.graph import OPSET, Graph, shape_of
 from exporter.graph.composites import inline_composites
 from exporter.graph.ops import is_composite, is_standard
+from exporter.graph.qdq import Affine
 
 PRECISIONS = ("fp32", "fp16", "int8", "mixed")
 """fp16: weights and arithmetic; inputs and outputs stay float32. int8 and mixed: of a Graph with QuantizeLinear pairs."""
@@ -55,7 +57,10 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
     inline_composites(work)
     if options.precision in ("int8", "mixed"):
         arrange(work)
+    ports = [] if options.io == "float32" else integer_ports(work, options.io)
     inputs, outputs = dress(work, options.layout)
+    if ports:
+        inputs, outputs = _integers(inputs, ports), _integers(outputs, ports[len(inputs) :])
     if options.precision == "fp16":
         halve(work)
     go_around(work)
@@ -65,13 +70,20 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
     return Artifact("onnx", path, (path,), options.precision, tuple(inputs), tuple(outputs), taps)
 
 
+def _integers(tensors: list[Tensor], ports: list[Affine]) -> list[Tensor]:
+    return [in_integers(t, how) for t, how in zip(tensors, ports, strict=False)]
+
+
 def _values(graph: Graph) -> list[ir.Value]:
     return [*graph.model.graph.inputs, *(o for n in graph.model.graph for o in n.outputs)]
 
 
 def _tappable(value: ir.Value) -> bool:
-    known = value.producer() is not None and value.shape is not None and bool(value.name)
-    return known and value.dtype in (ir.DataType.FLOAT, ir.DataType.FLOAT16)
+    """Whether a file's value can be told from outside: what is about to be rounded exists in the engine no longer."""
+    maker = value.producer()
+    known = maker is not None and value.shape is not None and bool(value.name)
+    raw = maker is not None and maker.op_type != "DequantizeLinear" and any(u.op_type == "QuantizeLinear" for u in value.consumers())
+    return known and not raw and value.dtype in (ir.DataType.FLOAT, ir.DataType.FLOAT16)
 
 
 def _tap(value: ir.Value, graph_name: str) -> Tensor:
