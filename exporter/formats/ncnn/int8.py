@@ -19,7 +19,7 @@ from exporter.formats.artifact import Problem
 from exporter.formats.ncnn.emitter import Emitter, Offer, UnsupportedError
 from exporter.formats.ncnn.layer import Int8, Layer, Weight, raw
 from exporter.formats.points import Group, Points, Scheme, Weights
-from exporter.graph import const_input
+from exporter.graph import const, const_input
 from exporter.graph.qdq import Affine, layer_of
 
 PER_CHANNEL, PER_GROUP, REQUANTIZED = 2, 1, 100
@@ -48,6 +48,8 @@ def wrong_in_groups(groups: int, inputs: int, outputs: int) -> bool:
 
 def offer(e: Emitter, node: ir.Node, *, axis: int, share: int = 1, bias: str | None = None) -> None:
     """Record that the layer just emitted has an int8 form, and give it that form where the quantization says so."""
+    if const(node.inputs[0]) is not None:
+        return
     if bias is None and const_input(node, 2) is not None:
         bias = node.inputs[2].name if node.inputs[2] is not None else None
     e.offers.append(Offer(node, axis, share, bias))
