@@ -20,7 +20,7 @@ NOTHING = 1e-9
 
 
 def kl(h: Histogram, scheme: Scheme) -> Range:
-    """The range of least divergence; the two ends of an asymmetric one shrink together."""
+    """The range of least divergence: what was seen, clipped to magnitudes up to a threshold."""
     whole = with_zero(h.seen, scheme)
     if scheme.symmetric or 0.0 in whole:
         _, share = _search(folded(h).counts, 0, levels(scheme) // (2 if scheme.symmetric else 1))
@@ -35,9 +35,9 @@ def _search(counts: Array, zero: int, numbers: int) -> Range:
     counts = counts.astype(np.float64)
     if zero + 1 < len(counts):  # exact zeros, which a relu makes in masses and any range holds, count like their neighbours
         counts[zero] = min(counts[zero], counts[zero + 1])
-    shares = np.linspace(1.0, 1.0 / TRIED, TRIED)
-    firsts = zero - np.rint(zero * shares).astype(np.int64)
-    lasts = zero + np.maximum(np.rint((len(counts) - zero) * shares).astype(np.int64), 1)
+    reach = max(zero, len(counts) - zero)
+    thresholds = np.ceil(np.linspace(reach, reach / TRIED, TRIED)).astype(np.int64)
+    firsts, lasts = np.maximum(zero - thresholds, 0), np.minimum(zero + thresholds, len(counts))
     useful = lasts - firsts >= numbers
     if not useful.any() or not counts.any():
         return 1.0, 1.0

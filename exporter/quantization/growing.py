@@ -19,7 +19,7 @@ DIGITS = 20
 """Bits between the largest number and a bin's width: float32 has 24, so that a number's bin is found exactly."""
 
 SMALLEST = -120
-"""Binary exponent of the narrowest bin: narrower ones would leave float32."""
+"""Binary exponent of the narrowest bin. Narrower ones would leave float32, as numbers 2^-126 times a bin's width do: these count as 0."""
 
 
 @dataclass(slots=True)
@@ -55,8 +55,9 @@ class Growing:
         self.sums = self.sums[0] + float(lows.sum(dtype=np.float64)), self.sums[1] + float(highs.sum(dtype=np.float64))
         self.samples += len(lows)
         self._grow(bin_width(self.low, self.high))
-        bins = np.floor(np.ldexp(elements.ravel(), -self._width)).astype(np.int64)
-        self._counts += np.bincount(bins - self._first, minlength=len(self._counts))
+        bins = np.floor(elements.ravel() * np.float32(2.0**-self._width)).astype(np.int64)  # exact: only the exponent changes
+        bins -= self._first
+        self._counts += np.bincount(bins, minlength=len(self._counts))
 
     def histogram(self) -> Histogram:
         """What was seen; 0 alone where nothing finite was."""
@@ -65,7 +66,7 @@ class Growing:
         width = math.ldexp(1.0, self._width)
         edges = self._first * width, (self._first + len(self._counts)) * width
         mean = self.sums[0] / self.samples, self.sums[1] / self.samples
-        return Histogram(self._counts, edges, (self.low, self.high), mean, self.infinite)
+        return Histogram(self._counts.copy(), edges, (self.low, self.high), mean, self.infinite)
 
     def _grow(self, width: int) -> None:
         """Bins from the lowest to the highest number, of the new width; what was counted moves into them."""

@@ -37,6 +37,25 @@ def test_pick_is_spread_evenly(tmp_path: Path) -> None:
     assert len(data.pick(99)[0]["x"]) == 10
 
 
+def test_some_are_those_that_pick_takes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for i in range(5):
+            Image.new("RGB", (4, 4), (i, ord(name), 0)).save(tmp_path / name / f"{i}.png")
+    data = open_data(tmp_path, [SPEC], {})
+    few = data.some(4)
+    assert list(few.names) == ["a/0.png", "a/2.png", "b/0.png", "b/2.png"]
+    assert few.labels is not None
+    assert few.labels.tolist() == [0, 0, 1, 1]
+    assert np.array_equal(few.pick(4)[0]["x"], data.pick(4)[0]["x"])
+    assert few.some(2).names == ["a/0.png", "b/0.png"]
+    before = few.sha256
+    (tmp_path / "a" / "1.png").write_bytes(b"not among them")
+    assert open_data(tmp_path, [SPEC], {}).some(4).sha256 == before
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "a" / "2.png")
+    assert open_data(tmp_path, [SPEC], {}).some(4).sha256 != before
+
+
 def test_memory_stays_constant(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=np.zeros((2000, 16, 16, 3), np.float32))  # 6 MB
     data = open_data(tmp_path / "d.npz", [SPEC], {})

@@ -10,11 +10,13 @@ import onnx_ir as ir
 from exporter.array import Array
 from exporter.errors import SourceError
 from exporter.graph import BATCH, OPSET, Graph
+from exporter.graph.qdq import carry, insert
 from exporter.sources.onnx import ports
 from exporter.sources.onnx.external import attach
 from exporter.sources.onnx.floats import to_float32
 from exporter.sources.onnx.mapped import read
 from exporter.sources.onnx.names import tidy
+from exporter.sources.onnx.quantized import unquantize
 from exporter.sources.onnx.refuse import refuse
 from exporter.sources.onnx.rows import check_rows
 from exporter.sources.onnx.walk import FREE_HINT, free, learn
@@ -25,7 +27,7 @@ OLDEST = 7
 
 
 def load(path: Path, options: LoadOptions, name: str) -> Graph:
-    """Read an ONNX file as a RAW Graph; its big weights stay mapped to it.
+    """Read an ONNX file as a RAW Graph; its big weights stay mapped to it. A quantized file keeps its pairs: see `graph.qdq`.
 
     Raises:
         SourceError: If it is damaged, lacks files, holds what is not exported, or works for one batch size only.
@@ -55,12 +57,14 @@ def from_proto(proto: Any, arrays: Mapping[str, Array], folder: Path, options: L
     attach(model, arrays, folder)
     _real_inputs(model)
     tidy(model)
+    quantization = unquantize(model)
     if options.outputs:
         ports.cut_outputs(model.graph, options.outputs)
     if options.inputs:
         _cut_inputs(model, options, opset)
     ports.keep_used_inputs(model.graph)  # tf2onnx lists constants as inputs and then reads none of them
-    return _graph(model, options, opset, name)
+    graph = _graph(model, options, opset, name)
+    return graph if quantization is None else insert(graph, carry(quantization, graph))
 
 
 def _opset(proto: Any) -> int:

@@ -25,7 +25,7 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys(("NonMaxSuppression", "NonZero", "Unique", "Compress", "TopK"), _DYNAMIC),
     **dict.fromkeys(("StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch", "TfIdfVectorizer"), _TEXT),
     **dict.fromkeys(("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"), _RANDOM),
-    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger"), _INT8),
+    **dict.fromkeys(("DynamicQuantizeLinear", "ConvInteger", "MatMulInteger"), _INT8),
     **dict.fromkeys(("PartitionedCall", "StatefulPartitionedCall"), _UNTRANSLATED),
     **dict.fromkeys(("SplitToSequence", "ConcatFromSequence", "OptionalGetElement", "OptionalHasElement", "Optional"), _CONTROL),
 }
