@@ -36,7 +36,8 @@ def assign(graph: Graph, points: Points, ranges: Ranges, scales: Mapping[str, Ar
         graph: The float Graph that the points are of, after `unshare`.
         points: What is quantized.
         ranges: Chosen smallest and largest real, by value name; a superset of the points' values.
-        scales: Weight scales found elsewhere (adaptive rounding), by initializer name; else from the largest weight.
+        scales: Weight scales found elsewhere (weights already lie on their grid), by initializer name; else from the largest weight.
+            They are held to: only a bias that int32 cannot hold raises them.
 
     Raises:
         ValueError: If a range is missing or not finite; names the value.
@@ -116,16 +117,17 @@ def weight_scale(weight: Array, axis: int | None, share: int = 1) -> Array:
     return np.maximum(largest / 127, SMALLEST).astype(np.float32)
 
 
-def raised(scale: Array, bias: Array, input_scale: float, share: int = 1) -> Array:
-    """Weight scales, raised where |bias| / (s_in * s_w) would pass `LARGEST_BIAS`.
+def raised(scale: Array, bias: Array, input_scale: float, share: int = 1, largest: float = LARGEST_BIAS) -> Array:
+    """Weight scales, raised where |bias| / (s_in * s_w) would pass the largest.
 
     Args:
         scale: As `weight_scale` gives them.
         bias: Float, (channels,).
         input_scale: s_in.
         share: As there.
+        largest: Of stored biases.
     """
-    needed = np.abs(bias.astype(np.float64)).reshape(-1) / (float(input_scale) * LARGEST_BIAS)
+    needed = np.abs(bias.astype(np.float64)).reshape(-1) / (float(input_scale) * largest)
     if scale.ndim == 0:
         return np.asarray(max(float(scale), float(needed.max(initial=0.0))), np.float32)
     needed = np.repeat(needed.reshape(-1, share).max(axis=1), share)
@@ -146,10 +148,10 @@ def _layers(
     inputs = {w.layer: input_scale(w, values, edges) for w in layers}
     found: dict[str, Array] = {}
     for w in layers:
-        weight = array_of(graph, w.weight)
-        scale = np.maximum(scales[w.weight] if w.weight in scales else weight_scale(weight, w.axis, w.share), w.least_scale(weight))
+        weight, given = array_of(graph, w.weight), w.weight in scales
+        scale = scales[w.weight] if given else np.maximum(weight_scale(weight, w.axis, w.share), w.least_scale(weight))
         if w.bias is not None and w.bias_int32:
-            scale = raised(scale, array_of(graph, w.bias), inputs[w.layer], w.share)
+            scale = raised(scale, array_of(graph, w.bias), inputs[w.layer], w.share, 2 * LARGEST_BIAS - 2**8 if given else LARGEST_BIAS)
         found[w.weight] = np.maximum(scale, found.get(w.weight, scale))
     result: dict[str, Affine] = {}
     for w in layers:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
+import onnx_ir as ir
+
 from exporter.array import Array
 from exporter.formats import Writer
 from exporter.formats.points import Points, Range
@@ -42,6 +45,13 @@ class Draft:
     def with_ranges(self, ranges: Mapping[str, Range]) -> "Draft":
         """The same with other ranges."""
         return replace(self, ranges=ranges)
+
+    def with_constants(self, arrays: Mapping[str, Array], scales: Mapping[str, Array] | None = None) -> "Draft":
+        """The same with other numbers in some initializers; and the scales of weights that lie on their grid."""
+        graph = self.graph.clone()
+        for name, array in arrays.items():
+            graph.model.graph.initializers[name].const_value = ir.tensor(np.asarray(array, np.float32), name=name)
+        return replace(self, graph=graph, scales={**self.scales, **(scales or {})})
 
     @property
     def biases(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ A candidate is then one run with other numbers; no session is built anew. The pa
 inserted Graph computes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -17,7 +17,7 @@ from exporter.array import Array
 from exporter.errors import EngineError
 from exporter.graph import Graph
 from exporter.graph.evaluate import Evaluator
-from exporter.graph.qdq import Affine, Edge, Quantization, placed
+from exporter.graph.qdq import Affine, Edge, Quantization, layer_of, placed
 from exporter.quantization.assign import array_of
 
 CHUNK = 16
@@ -38,31 +38,38 @@ class Switchboard:
         quantization: Where it is rounded; its numbers are not kept.
         constants: Further constants to steer, e.g. biases that stay float.
         values: Inner values wanted, besides the outputs.
+        raw: Inner values wanted as they are before they are rounded; see `raw_of`.
 
     Raises:
         EngineError: If onnxruntime refuses the graph.
     """
 
-    def __init__(self, graph: Graph, quantization: Quantization, constants: Iterable[str] = (), values: Iterable[str] = ()) -> None:
+    def __init__(
+        self, graph: Graph, quantization: Quantization, constants: Iterable[str] = (), values: Iterable[str] = (), raw: Iterable[str] = ()
+    ) -> None:
         self.graph = graph
         self.sites: tuple[Site, ...] = (*quantization.values, *quantization.edges)
         self.constants = tuple(dict.fromkeys((*quantization.constants, *constants)))
-        self.runs = 0
         steered, nodes = placed(graph, quantization)
+        self._raw = {site: str(_before(nodes[site]).name) for site in quantization.values}
         for number, site in enumerate(self.sites):
             _switch(steered, nodes[site], number)
+        self.read = {layer_of(n): tuple(None if v is None else str(v.name) for v in n.inputs) for n in steered.nodes}
         for name in self.constants:
             _feed(steered, name, nodes.get(name))
         outputs = [str(v.name) for v in steered.model.graph.outputs]
-        self._session = Evaluator(steered, list(dict.fromkeys((*outputs, *values)))).session
+        self._session = Evaluator(steered, list(dict.fromkeys((*outputs, *values, *map(self.raw_of, raw))))).session
 
-    def feeds(self, quantization: Quantization, off: Iterable[Site] = (), float_constants: Iterable[str] = ()) -> Feeds:
+    def feeds(
+        self, quantization: Quantization, off: Iterable[Site] = (), float_constants: Iterable[str] = (), graph: Graph | None = None
+    ) -> Feeds:
         """The inputs that make the session compute a Quantization.
 
         Args:
             quantization: Of the same places.
             off: Pairs that do not round.
             float_constants: Constants that are not rounded.
+            graph: Where constants are read: the same Graph with other numbers in them.
         """
         silent, plain = set(off), set(float_constants)
         numbers = _numbers(quantization)
@@ -70,7 +77,7 @@ class Switchboard:
         for i, site in enumerate(self.sites):
             feeds |= {f"scale_{i}": numbers[site].scale, f"zero_{i}": numbers[site].zero_point, f"on_{i}": np.array(site not in silent)}
         for name in self.constants:
-            array = array_of(self.graph, name).astype(np.float32)
+            array = array_of(graph or self.graph, name).astype(np.float32)
             how = quantization.constants.get(name)
             feeds[name] = array if how is None or name in plain else how.dequantize(how.quantize(array))
         return feeds
@@ -83,10 +90,25 @@ class Switchboard:
 
     def run(self, feeds: Feeds, samples: Mapping[str, Array], values: Sequence[str]) -> dict[str, Array]:
         """Values wanted of all samples, by name; axis 0 counts samples, or rows of them."""
+        parts = list(self.chunks(feeds, samples, values))
+        return {name: np.concatenate([part[name] for part in parts]) for name in values}
+
+    def chunks(self, feeds: Feeds, samples: Mapping[str, Array], values: Sequence[str]) -> Iterator[dict[str, Array]]:
+        """As `run`, a few samples at a time: for values of which more would not fit in memory."""
         count = len(next(iter(samples.values())))
-        parts = [self._chunk(feeds, {k: v[i : i + CHUNK] for k, v in samples.items()}, values) for i in range(0, count, CHUNK)]
-        self.runs += 1
-        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(values)}
+        for i in range(0, count, CHUNK):
+            found = self._chunk(feeds, {k: v[i : i + CHUNK] for k, v in samples.items()}, values)
+            yield dict(zip(values, found, strict=True))
+
+    def raw_of(self, value: str) -> str:
+        """What a value is called before it is rounded."""
+        return self._raw.get(value, value)
+
+    def input_of(self, layer: str, index: int = 0) -> str:
+        """What a layer reads, as it sees it: rounded."""
+        name = self.read[self.raw_of(layer)][index]
+        assert name is not None
+        return name
 
     def _chunk(self, feeds: Feeds, samples: Mapping[str, Array], values: Sequence[str]) -> list[Array]:
         import onnxruntime as ort
@@ -112,14 +134,24 @@ def _input(graph: Graph, name: str, shape: Sequence[int], dtype: ir.DataType) ->
     return value
 
 
+def _before(back: ir.Node) -> ir.Value:
+    """What the pair of a DequantizeLinear rounds."""
+    stored = back.inputs[0]
+    assert stored is not None
+    quantize = stored.producer()
+    assert quantize is not None
+    assert quantize.inputs[0] is not None
+    return quantize.inputs[0]
+
+
 def _switch(graph: Graph, back: ir.Node, number: int) -> None:
     """Give a pair's scale and zero point, and whether it rounds, into the caller's hands."""
     stored, out = back.inputs[0], back.outputs[0]
     assert stored is not None
+    assert stored.dtype is not None
+    body, source = graph.model.graph, _before(back)
     quantize = stored.producer()
     assert quantize is not None
-    assert stored.dtype is not None
-    body, source = graph.model.graph, quantize.inputs[0]
     scale = _input(graph, f"scale_{number}", (), ir.DataType.FLOAT)
     zero = _input(graph, f"zero_{number}", (), stored.dtype)
     for node in (quantize, back):

@@ -42,7 +42,7 @@ def _copy(graph: Graph, name: str, layer: str) -> str:
     """A copy of a constant for one layer, which may be a chain of nodes (a product, then the addition of its bias)."""
     value = graph.model.graph.initializers[name]
     node = next(n for n in graph.nodes if layer_of(n) == layer)
-    reader = _reader(node, value)
+    reader = reader_of(node, value)
     own = add_constant(graph, name, array_of(graph, name))
     for index, read in enumerate(reader.inputs):
         if read is value:
@@ -50,8 +50,8 @@ def _copy(graph: Graph, name: str, layer: str) -> str:
     return str(own.name)
 
 
-def _reader(node: ir.Node, value: ir.Value) -> ir.Node:
-    """The layer's node that reads a constant: the first one from `node` downwards.
+def reader_of(node: ir.Node, value: ir.Value) -> ir.Node:
+    """The layer's node that reads a constant: the first one from `node` downwards; it may be an Add behind a product.
 
     Raises:
         ValueError: If the layer does not read it.

@@ -15,7 +15,8 @@ _CONTROL = "its path depends on the data"
 _DYNAMIC = "its output's size depends on the data"
 _TEXT = "text is not computed on"
 _RANDOM = "its result is random"
-_INT8 = "the model is quantized already; give the float model, `--precision int8` quantizes it"
+_INT8 = "there is no float form of it here; give the float model, `--precision int8` quantizes it"
+_COMPUTED = "the scales of its integers are computed as it runs; give the float model, `--precision int8-dynamic` quantizes it so"
 _UNTRANSLATED = "a TensorFlow function that tf2onnx left untranslated, as it does with grouped convolutions; the file is not valid ONNX"
 _UNKNOWN = "ONNX has no such operator; the file is not valid ONNX"
 
@@ -25,7 +26,7 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys(("NonMaxSuppression", "NonZero", "Unique", "Compress", "TopK"), _DYNAMIC),
     **dict.fromkeys(("StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch", "TfIdfVectorizer"), _TEXT),
     **dict.fromkeys(("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"), _RANDOM),
-    **dict.fromkeys(("DynamicQuantizeLinear", "ConvInteger", "MatMulInteger"), _INT8),
+    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger"), _COMPUTED),
     **dict.fromkeys(("PartitionedCall", "StatefulPartitionedCall"), _UNTRANSLATED),
     **dict.fromkeys(("SplitToSequence", "ConcatFromSequence", "OptionalGetElement", "OptionalHasElement", "Optional"), _CONTROL),
 }
@@ -103,7 +104,7 @@ def _remedy(graph: ir.Graph, refused: Mapping[ir.Node, str], facts: Facts) -> st
             if computed and value is not None and value.producer() not in tainted and not value.is_graph_input():
                 border[value.name or ""] = None
     border.update({v.name or "": None for v in graph.outputs if v.producer() not in tainted})
-    if not border and set(refused.values()) == {_INT8}:
+    if not border and set(refused.values()) <= {_INT8, _COMPUTED}:
         return "export or download the float model: the one before it was quantized"
     if not border:
         return "export the model again without these layers"
