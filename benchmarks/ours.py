@@ -35,6 +35,11 @@ class Built:
         """The file that an engine is pointed to."""
         return next(p for p in sorted(self.folder.iterdir()) if p.suffix in (".onnx", ".tflite", ".param"))
 
+    @property
+    def runtime_options(self) -> dict[str, Any]:
+        """What the engine is opened with, but for its threads."""
+        return {k: v for k, v in self.manifest["runtime_options"].items() if k != "threads"}
+
     def number(self, name: str) -> float:
         """One of the manifest's numbers."""
         return float(next(n["value"] for n in self.manifest["numbers"] if n["name"] == name))
@@ -70,17 +75,20 @@ def mexport(*words: str | Path, cache: Path | None = None, may_fail: bool = Fals
     return done.stdout
 
 
-def build_all(source: Path, *flags: str, formats: Sequence[str] = tuple(TARGETS), fresh: bool = False) -> dict[str, Built | str]:
-    """Build a source at fp32: format to its bundle, or to what went wrong.
+def build_all(
+    source: Path, *flags: str, formats: Sequence[str] = tuple(TARGETS), precision: str = "fp32", fresh: bool = False
+) -> dict[str, Built | str]:
+    """Build a source: format to its bundle, or to what went wrong.
 
     Args:
         source: The model.
         flags: More words.
         formats: Of "onnx", "tflite" and "ncnn".
+        precision: The word after `--precision`.
         fresh: With an empty store, so that nothing is saved by an earlier run.
     """
     targets = [word for f in formats for word in ("--target", TARGETS[f])]
-    words: tuple[str | Path, ...] = ("build", source, *targets, "--precision", "fp32", "-o", work_folder() / "ours", "--force", "--json")
+    words: tuple[str | Path, ...] = ("build", source, *targets, "--precision", precision, "-o", work_folder() / "ours", "--force", "--json")
     with tempfile.TemporaryDirectory(dir=work_folder()) as empty:
         answer = mexport(*words, *flags, cache=Path(empty) if fresh else None, may_fail=True)
     told = json.JSONDecoder().raw_decode(answer)[0]  # a failed target adds an error of its own
@@ -90,13 +98,13 @@ def build_all(source: Path, *flags: str, formats: Sequence[str] = tuple(TARGETS)
     return {f: _built(by_target[TARGETS[f]]) for f in formats}
 
 
-def build(source: Path, file_format: str, *flags: str, fresh: bool = False) -> Built:
+def build(source: Path, file_format: str, *flags: str, precision: str = "fp32", fresh: bool = False) -> Built:
     """Build a source for one format.
 
     Raises:
         RuntimeError: Where `build_all` tells what went wrong.
     """
-    built = build_all(source, *flags, formats=[file_format], fresh=fresh)[file_format]
+    built = build_all(source, *flags, formats=[file_format], precision=precision, fresh=fresh)[file_format]
     if isinstance(built, str):
         raise RuntimeError(built)
     return built

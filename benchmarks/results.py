@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "results"
-ENGINES = ("tensorflow", "keras", "tf_keras", "onnx", "onnxruntime", "ai-edge-litert", "ncnn", "tf2onnx", "onnxslim", "pnnx", "numpy")
+ENGINES = ("tensorflow", "keras", "tf_keras", "onnx", "onnxruntime", "ai-edge-litert", "ncnn", "tf2onnx", "onnxslim", "pnnx",
+           "ai-edge-quantizer", "numpy")  # fmt: skip
 
 Row = dict[str, Any]
 Rows = dict[str, Row]

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import int8_tables
+from benchmarks.markdown import table
 from benchmarks.results import FOLDER, Row, Rows
 
 PAGE = Path(__file__).parent.parent / "docs/benchmarks.md"
@@ -45,12 +47,6 @@ other outputs, is named. MobileNet V1 and V2, SqueezeNet and ShuffleNet V2, firs
 quiet one; of the other nets, single rows (MobileNetV3-small, EfficientNetB0 and InceptionV3 on TFLite) were timed again after an outcome of
 "no" or a wide interval.
 """
-
-
-def table(heads: list[str], lines: list[list[str]]) -> str:
-    """A Markdown table; the first column is text, the others are numbers."""
-    rule = ["---", *["---:"] * (len(heads) - 1)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [heads, rule, *lines]) + "\n"
 
 
 def exactness(rows: Rows) -> str:
@@ -126,7 +122,15 @@ def _latency_line(key: str, row: Row) -> list[str]:
     return [key, *times, f"{row['low']:.2f}–{row['high']:.2f}", ops, "yes" if row["not_slower"] else "no"]
 
 
-SECTIONS: dict[str, Callable[[Rows], str]] = {"exactness": exactness, "golden": golden, "latency": latency, "export_time": export_time}
+SECTIONS: dict[str, Callable[[Rows], str]] = {
+    "exactness": exactness,
+    "golden": golden,
+    "latency": latency,
+    "export_time": export_time,
+    "int8_accuracy": int8_tables.accuracy,
+    "int8_latency": int8_tables.latency,
+    "int8_build": int8_tables.build,
+}
 """Results file to the section made from it."""
 
 
