@@ -59,7 +59,7 @@ def prove(common: Common, order: Order, basis: Basis, artifact: Artifact, clock:
         got = _outputs(graph, artifact, engine, inputs)
         found = parity(graph, basis.values, got)
         limits = common.fair(order.limits, found)
-        where = _where(basis.graph, artifact, engine, inputs, limits) if breached(found, limits) else None
+        where = _where(common.graph, basis, artifact, engine, inputs, asked=limits) if breached(found, limits) else None
         facts = dict(engine.facts)
     require(found, limits, what=artifact.path.name, against="the graph it was written from", where=where)
     outputs = to_source(graph.outputs, got)
@@ -78,8 +78,8 @@ def _outputs(graph: Graph, artifact: Artifact, engine: Child, inputs: Mapping[st
     return {**run_artifact(engine, artifact, shapes, inputs, inner), **got} if inner else got
 
 
-def _where(graph: Graph, artifact: Artifact, engine: Child, inputs: Mapping[str, Array], asked: Limits) -> str:
-    layer = first_divergence(compare_layers(graph, artifact, engine, inputs), asked)
+def _where(graph: Graph, basis: Basis, artifact: Artifact, engine: Child, inputs: Mapping[str, Array], *, asked: Limits) -> str:
+    layer = first_divergence(compare_layers(graph, artifact, engine, inputs, written=basis.graph), asked)
     return f"{layer.layer} ({layer.op}), rel {layer.comparison.rel:.1e}" if layer else "none but the output itself"
 
 

@@ -120,12 +120,36 @@ def verify_text(facts: Mapping[str, Any]) -> str:
         lines.append(f"{b['name']}: {b['verdict']}")
         for kind in ("parity", "fidelity"):
             lines += [f"  {kind} {name}: {comparison(c)}" for name, c in b.get(kind, {}).items()]
-        if b.get("layers"):
+        if b.get("layers") and not facts.get("view"):
             rows = [(c["layer"], c["op"], f"{c['rel']:.1e}", f"{c['sqnr_db']:.1f}", f"{c['cosine']:.6f}") for c in b["layers"]]
             lines.append(table(("layer", "op", "rel", "SQNR dB", "cosine"), rows))
         if b.get("first_divergence"):
             lines.append(f"  first layer that differs: {b['first_divergence']}")
+    if facts.get("view"):
+        lines.append(view_text(facts["view"]))
     return "\n".join(lines)
+
+
+def view_text(view: Sequence[Mapping[str, Any]]) -> str:
+    """Rounded layers of all bundles: signal over noise against float, then range seen and ranges used."""
+    names = list(dict.fromkeys(name for row in view for name in row["bundles"]))
+    noise = [(r["value"], r["op"], *(f"{r['bundles'][n]['sqnr_db']:.1f}" if n in r["bundles"] else "" for n in names)) for r in view]
+    ranges = []
+    for r in view:
+        known = {n: entry["range"] for n, entry in r["bundles"].items() if entry["range"]}
+        if known:
+            ranges.append((r["value"], span(next(iter(known.values()))["seen"]), *(_used(known[n]) if n in known else "" for n in names)))
+    return "\n".join(["SQNR against float, dB", table(("value", "op", *names), noise), "", "range used, calibrator, share cut off",
+                      table(("value", "seen", *names), ranges)])  # fmt: skip
+
+
+def span(ends: Sequence[float]) -> str:
+    """A range, e.g. -1.25..6."""
+    return f"{ends[0]:.3g}..{ends[1]:.3g}"
+
+
+def _used(found: Mapping[str, Any]) -> str:
+    return f"{span(found['used'])} {found['calibrator']} {100 * found['saturated']:.2g} %"
 
 
 def comparison(c: Mapping[str, Any]) -> str:

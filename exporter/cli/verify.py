@@ -13,12 +13,16 @@ EXAMPLES = """
 Examples:
 mexport verify out/
 mexport verify out/model--ncnn-arm64 --layers
+mexport verify out/ --layers --picture layers.svg
 mexport verify theirs.tflite --against model.onnx --samples pictures/
 """
 
 Bundle = Annotated[Path, typer.Argument(help="A bundle, a folder of bundles, or with --against a bare .tflite, .onnx or .param.",
                                         show_default=False)]  # fmt: skip
 Layers = Annotated[bool, typer.Option("--layers", help="Compare every layer's values with the graph's.")]
+Picture = Annotated[
+    Path | None, typer.Option("--picture", help="With --layers of int8 files: draw the layers, FILE.svg.", show_default=False)
+]
 Against = Annotated[Path | None, typer.Option("--against", help="Model to hold a file against.", show_default=False)]
 Source = Annotated[Path | None, typer.Option("--source", help="The source model, when it has moved.", show_default=False)]
 
@@ -28,6 +32,7 @@ def run(
     *,
     bundle: Bundle,
     layers: Layers = False,
+    picture: Picture = None,
     against: Against = None,
     source: Source = None,
     samples: o.Samples = None,
@@ -40,13 +45,16 @@ def run(
 ) -> None:
     """Run a bundle's files again and hold them against the graph and the source's own outputs."""
     from exporter.cli import parse
+    from exporter.cli.picture import check_picture, draw
     from exporter.cli.text import verify_text
     from exporter.verification.verify import verify
 
+    check_picture(picture, layers)
     facts = verify(
         parse.existing(bundle, "bundle"), layers=layers, against=against, source=source, samples=samples, on=on, trust=trust,
         pixels=parse.pixels(mean, std, color, resize), seed=settings.seed, threads=settings.threads,
     )  # fmt: skip
+    draw(picture, facts.view)
     settings.emit(facts.as_dict(), verify_text(facts.as_dict()))
     if facts.error is not None:
         raise facts.error

@@ -1,6 +1,6 @@
 """Layer by layer: which value of a written file is the first to leave the Graph's."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from exporter.proving.proof import run_artifact, value_shapes
 SAMPLES = 2
 """Samples that are looked at layer by layer: the inner values of a big net on many would not fit in memory."""
 
+Real = Callable[[Mapping[str, Array], Sequence[str]], Mapping[str, Array]]
+"""Inputs by Graph input name, names of values wanted: the values."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -26,6 +29,7 @@ class Layer:
         value: The Graph value.
         tensor: The file's tensor.
         comparison: File against Graph.
+        real: Of a file with rounded numbers: against the Graph without rounding.
     """
 
     layer: str
@@ -33,29 +37,43 @@ class Layer:
     value: str
     tensor: str
     comparison: Comparison
+    real: Comparison | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {"layer": self.layer, "op": self.op, "value": self.value, "tensor": self.tensor, **self.comparison.as_dict()}
+        facts = {"layer": self.layer, "op": self.op, "value": self.value, "tensor": self.tensor, **self.comparison.as_dict()}
+        return {**facts, "real": self.real.as_dict()} if self.real else facts
 
 
-def compare_layers(graph: Graph, artifact: Artifact, engine: Child, inputs: Mapping[str, Array]) -> list[Layer]:
+def compare_layers(
+    graph: Graph, artifact: Artifact, engine: Child, inputs: Mapping[str, Array], *, written: Graph | None = None, real: Real | None = None
+) -> list[Layer]:
     """Every value that survived in the file, in the Graph's order.
 
     Args:
-        graph: What the file was written from.
+        graph: The finished Graph.
         artifact: The file, with its taps.
         engine: The engine with the file open.
         inputs: By Graph input name, in Graph layout; the first two samples are used.
+        written: What the file was written from: the same Graph with rounded numbers; None where nothing is rounded.
+        real: Gives the values of the Graph without rounding, by name, to compare with too.
     """
     few = {k: v[:SAMPLES] for k, v in inputs.items()}
     shapes = value_shapes(graph)
     nodes = {str(v.name): n for n in graph.nodes for v in n.outputs}
     tensors = {**artifact.taps, **{t.graph_name: t for t in artifact.outputs}}
-    values = [v for v in nodes if v in tensors and v in shapes]
-    wanted = evaluate(graph, few, values)
+    own = {str(v.name) for n in written.nodes for v in n.outputs} if written is not None else set(nodes)
+    values = [v for v in nodes if v in tensors and v in shapes and v in own]
+    wanted = evaluate(written or graph, few, values)
     got = run_artifact(engine, artifact, shapes, few, values)
-    return [Layer(nodes[v].name or v, nodes[v].op_type, v, tensors[v].name, compare(wanted[v], got[v])) for v in values]
+    unrounded = real(few, values) if real is not None else {}
+    return [
+        Layer(
+            nodes[v].name or v, nodes[v].op_type, v, tensors[v].name, compare(wanted[v], got[v]),
+            compare(unrounded[v], got[v]) if v in unrounded else None,
+        )
+        for v in values
+    ]  # fmt: skip
 
 
 def first_divergence(layers: list[Layer], limits: Limits) -> Layer | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from exporter.array import Array
 from exporter.building.deliver import LABELS
 from exporter.building.describe import describe
+from exporter.building.quantized import REAL, ROUNDED, graph_key
 from exporter.building.stages import finished_graph, identity, input_specs, raw_graph, reference
 from exporter.bundle import Bundle, Reference, sha256_file
 from exporter.data import open_data
@@ -16,6 +17,7 @@ from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
 from exporter.graph.files import load_graph
 from exporter.preprocessing import Preprocessing
+from exporter.proving.equalised import unrounded
 from exporter.proving.layers import Layer, compare_layers
 from exporter.proving.proof import to_graph, to_source
 from exporter.proving.subject import Subject
@@ -27,7 +29,7 @@ MOST_SAMPLES = 16
 
 
 def layers_of(bundle: Bundle, source: Path | None, inputs: dict[str, Array], trust: bool, subject: Subject) -> list[Layer]:
-    """Every layer that survived in a bundle's file, against the Graph.
+    """Every layer that survived in a bundle's file, against the Graph; of rounded files also against the Graph without rounding.
 
     Args:
         bundle: The bundle.
@@ -38,9 +40,11 @@ def layers_of(bundle: Bundle, source: Path | None, inputs: dict[str, Array], tru
     """
     with Store() as store, tempfile.TemporaryDirectory(prefix="mexport-verify-") as folder:
         graph = graph_of(bundle, source, trust, store)
-        artifact = _written_again(bundle, graph, Path(folder))
+        rounding = rounded_of(bundle, store)
+        written, real = (rounding[0], unrounded(graph, rounding[1])) if rounding else (graph, None)
+        artifact = _written_again(bundle, written, Path(folder))
         with subject.open() as engine:
-            return compare_layers(graph, artifact, engine, to_graph(graph.inputs, inputs))
+            return compare_layers(graph, artifact, engine, to_graph(graph.inputs, inputs), written=written, real=real)
 
 
 def outputs_on(bundle: Bundle, source: Path | None, samples: str, trust: bool) -> Reference:
@@ -48,14 +52,16 @@ def outputs_on(bundle: Bundle, source: Path | None, samples: str, trust: bool) -
     with Store() as store, _source(bundle, source, trust) as opened:
         options = _options(bundle, trust)
         graph, _ = finished_graph(raw_graph(opened, options, store))
+        rounding = rounded_of(bundle, store)
+        written = rounding[0] if rounding else graph
         prep = {name: Preprocessing.from_dict(facts) for name, facts in bundle.manifest["preprocessing"].items()}
         inputs, _ = open_data(samples, input_specs(graph), prep, trust=trust).pick(MOST_SAMPLES)
-        values = to_source(graph.outputs, evaluate(graph, to_graph(graph.inputs, inputs)))
+        values = to_source(graph.outputs, evaluate(written, to_graph(graph.inputs, inputs)))
         return Reference(inputs, reference(opened, options, inputs, store), values)
 
 
 def graph_of(bundle: Bundle, source: Path | None, trust: bool, store: Store) -> Graph:
-    """The Graph that a bundle's file was written from.
+    """The finished float Graph of a bundle's source.
 
     Raises:
         UsageError: If neither the source nor its graph in the store is there.
@@ -67,6 +73,22 @@ def graph_of(bundle: Bundle, source: Path | None, trust: bool, store: Store) -> 
         return finished_graph(load_graph(found))[0]
     with _source(bundle, source, trust) as opened:
         return finished_graph(raw_graph(opened, options, store))[0]
+
+
+def rounded_of(bundle: Bundle, store: Store) -> tuple[Graph, Graph] | None:
+    """The rounded Graph that a bundle's file was written from, and that before rounding; None where nothing was rounded.
+
+    Raises:
+        UsageError: If the store no longer has them: they came from calibration data that a bundle does not hold.
+    """
+    if bundle.manifest.get("quantization") is None:
+        return None
+    found = store.get("graph", store.key("graph", **graph_key(bundle.manifest["build_key"])))
+    if found is None:
+        raise UsageError(
+            f"the rounded graph of {bundle.path.name} is no longer in the cache", hint="build it again with --force, on the same data"
+        )
+    return load_graph(found / ROUNDED), load_graph(found / REAL)
 
 
 def _options(bundle: Bundle, trust: bool) -> LoadOptions:

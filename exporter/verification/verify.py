@@ -6,6 +6,7 @@ from typing import Any
 
 from exporter.building.deliver import Outcome
 from exporter.building.options import PixelOptions
+from exporter.building.precision import QUANTIZED
 from exporter.bundle import Bundle, find_bundles
 from exporter.errors import MexportError, ParityError, UsageError
 from exporter.parity import Limits
@@ -14,6 +15,7 @@ from exporter.proving.judge import as_dicts, findings, judged
 from exporter.proving.layers import first_divergence
 from exporter.proving.subject import bundled
 from exporter.verification.bare import verify_bare
+from exporter.verification.ranges import view, with_ranges
 from exporter.verification.rebuild import layers_of, outputs_on
 
 
@@ -24,14 +26,17 @@ class Verified:
     Attributes:
         bundles: One entry a bundle: name, verdict, parity, fidelity, layers.
         error: Of the first that failed.
+        view: With layers of rounded files: every layer beside itself in all bundles.
     """
 
     bundles: tuple[dict[str, Any], ...]
     error: MexportError | None = None
+    view: tuple[dict[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {"bundles": list(self.bundles), "ok": self.error is None}
+        facts = {"bundles": list(self.bundles), "ok": self.error is None}
+        return {**facts, "view": list(self.view)} if self.view else facts
 
 
 def verify(
@@ -88,17 +93,20 @@ def _bundle(
     kept = bundle.reference() if samples is None else outputs_on(bundle, source, samples, trust)
     with subject.open() as engine:
         got = subject.run(engine, kept.inputs)
-    ends = {p["source_name"]: p.get("ends_in") for p in bundle.manifest["outputs"]}
+    rounds = bundle.manifest["precision"] in QUANTIZED
+    ends = {p["source_name"]: None if rounds else p.get("ends_in") for p in bundle.manifest["outputs"]}
     parity, fidelity = (findings(ends, reference, got) for reference in (kept.graph, kept.reference))
     facts: dict[str, Any] = {"name": subject.name, "parity": as_dicts(parity), "fidelity": as_dicts(fidelity)}
     if layers:
         found = layers_of(bundle, source, kept.inputs, trust, subject)
-        facts["layers"] = [layer.as_dict() for layer in found]
+        facts["layers"] = with_ranges([layer.as_dict() for layer in found], bundle.manifest)
         first = first_divergence(found, limits)
         facts["first_divergence"] = first.layer if first and limits.breach(first.comparison) else None
-    return judged(facts, {"the graph it was written from": parity, "the source's own outputs": fidelity}, limits)
+    against = {"the graph it was written from": parity}
+    return judged(facts, against if rounds else {**against, "the source's own outputs": fidelity}, limits)
 
 
 def _verified(bundles: list[dict[str, Any]]) -> Verified:
     bad = next((b for b in bundles if not b["ok"]), None)
-    return Verified(tuple(bundles), ParityError(bad["verdict"], hint="build it again, or see --layers") if bad else None)
+    error = ParityError(bad["verdict"], hint="build it again, or see --layers") if bad else None
+    return Verified(tuple(bundles), error, tuple(view(bundles)))
