@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 
 import onnx_ir as ir
 
-from exporter.formats.onnx.integer import MOVES, PRODUCTS, is_clamp, is_move, runs_in_integers, weights_of
+from exporter.formats.onnx.integer import PRODUCTS, is_clamp, is_move, runs_in_integers, weights_of
 from exporter.formats.points import Group, Points, Ranges, Scheme
 from exporter.graph import Graph, const, sole_consumer
 from exporter.graph.qdq import layer_of
@@ -120,6 +120,3 @@ class _Groups:
     def all(self) -> tuple[Group, ...]:
         once = {id(g): g for g in self._group.values()}
         return tuple(Group(tuple(str(v.name) for v in g)) for g in once.values())
-
-
-__all__ = ["MOVES", "SCHEME", "ended", "points"]

@@ -31,7 +31,9 @@ def integer_ports(graph: Graph, io: str) -> list[Affine]:
     bare = [p.source_name for v, p in zip(body.inputs, graph.inputs, strict=True) if _entry(v) is None]
     bare += [p.source_name for v, p in zip(body.outputs, graph.outputs, strict=True) if _exit(v) is None]
     if bare:
-        raise UsageError(f"computed in float32, no {io}: {', '.join(bare)}", hint="leave --io out, or cut the model before it with --outputs")
+        raise UsageError(
+            f"computed in float32, no {io}: {', '.join(bare)}", hint="leave --io out, or cut the model before it with --outputs"
+        )
     return [_input(graph, v, io) for v in body.inputs] + [_output(graph, i, io) for i in range(len(body.outputs))]
 
 

@@ -14,6 +14,7 @@ from exporter.formats.onnx.layout import dress
 from exporter.formats.onnx.opset import convert
 from exporter.formats.onnx.ports import in_integers, integer_ports
 from exporter.formats.onnx.quantized import arrange
+from exporter.formats.onnx.safe import safe
 from exporter.formats.onnx.stream import write_model
 from exporter.graph import OPSET, Graph, shape_of
 from exporter.graph.composites import inline_composites
@@ -52,10 +53,11 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
     if problems:
         named = ", ".join(f"{p.layer} ({p.op})" for p in problems)
         raise UnsupportedOpError(f"ONNX has no such operators: {named}", hint="cut the graph before them with --outputs")
-    work = graph.clone()
+    quantized = options.precision in ("int8", "mixed")
+    work = safe(graph).clone() if quantized else graph.clone()
     names = {id(v): v.name or "" for v in _values(work)}
     inline_composites(work)
-    if options.precision in ("int8", "mixed"):
+    if quantized:
         arrange(work)
     ports = [] if options.io == "float32" else integer_ports(work, options.io)
     inputs, outputs = dress(work, options.layout)

@@ -169,5 +169,3 @@ def _settle_pairs(graph: ir.Graph) -> None:
             if not other.outputs[0].is_graph_output():
                 other.outputs[0].replace_all_uses_with(halves[0].outputs[0])
                 graph.remove(other, safe=True)
-
-
