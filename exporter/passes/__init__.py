@@ -22,6 +22,7 @@ from exporter.passes.recognise_moves import RecogniseMoves
 from exporter.passes.remove_dead import RemoveDead
 from exporter.passes.resolve_auto_pad import ResolveAutoPad
 from exporter.passes.rewrite import Pass, Phase
+from exporter.passes.slice_early import SliceEarly
 from exporter.passes.slice_shuffles import SliceShuffles
 from exporter.passes.unmerge_rows import UnmergeRows
 
@@ -41,6 +42,7 @@ PASSES: dict[str, type[Pass]] = {
     "recognise_activation": RecogniseActivation,
     "recognise_layer_norm": RecogniseLayerNorm,
     "recognise_moves": RecogniseMoves,
+    "slice_early": SliceEarly,
     "slice_shuffles": SliceShuffles,
     "adopt_layout": AdoptLayout,
     "merge_transposes": MergeTransposes,

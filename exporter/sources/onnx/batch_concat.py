@@ -26,10 +26,13 @@ def join_by_pad(node: ir.Node, one: Facts, two: Facts) -> list[ir.Node] | None:
     if len(computed) != 1 or len(rows) < 2:
         return None
     x = node.inputs[computed[0]]
-    shape = one.shape(x)
-    if shape is None or not any(_grows(v, one, two) for v in node.inputs):
+    shape, double = one.shape(x), two.shape(x)
+    if shape is None or double is None:
         return None
     axis = attr(node, "axis") % len(shape)
+    alone = axis != 0 and shape[0] != double[0] and all(r is None or len(r) == 1 for r in rows)
+    if not alone and not any(_grows(v, one, two) for v in node.inputs):
+        return None
     row = np.concatenate([np.zeros((1, *shape[1:]), np.float32) if r is None else r for r in rows], axis)
     before = sum(r.shape[axis] for r in rows[: computed[0]] if r is not None)
     pads = np.zeros((2, len(shape)), np.int64)

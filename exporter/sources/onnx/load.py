@@ -14,6 +14,7 @@ from exporter.graph.qdq import carry, insert
 from exporter.sources.onnx import ports
 from exporter.sources.onnx.external import attach
 from exporter.sources.onnx.floats import to_float32
+from exporter.sources.onnx.front_run import to_front
 from exporter.sources.onnx.mapped import read
 from exporter.sources.onnx.names import tidy
 from exporter.sources.onnx.quantized import unquantize
@@ -109,7 +110,12 @@ def _graph(model: ir.Model, options: LoadOptions, opset: int, name: str) -> Grap
     if constants:
         told = ", ".join(map(str, constants))
         raise SourceError(f"outputs that are the same for every input: {told}", hint="leave them out with --outputs")
-    free(model, facts)
+    facts, stuck = to_front(model, facts)
+    try:
+        free(model, facts)
+    except SourceError as problem:
+        told = f"node {stuck}, which works for one batch size only"
+        raise SourceError(told, hint=problem.hint) if stuck else problem from problem
     inputs = tuple(ports.port(v, v.dtype) for v in model.graph.inputs)
     outputs = tuple(ports.port(v, v.dtype) for v in model.graph.outputs)
     to_float32(model)

@@ -43,7 +43,7 @@ def refuse(model: ir.Model, facts: Facts) -> None:
         SourceError: Names the nodes, the reasons, and the values to cut the graph at.
     """
     reasons: dict[ir.Node, str] = {}
-    for node in _living(model.graph):
+    for node in living(model.graph):
         why = _reason(node, facts)
         if why is not None:
             reasons[node] = why
@@ -72,7 +72,7 @@ def _reason(node: ir.Node, facts: Facts) -> str | None:
     return REFUSED.get(node.op_type) or (None if defs.has(node.op_type) else _UNKNOWN)
 
 
-def _living(graph: ir.Graph) -> list[ir.Node]:
+def living(graph: ir.Graph) -> list[ir.Node]:
     """The nodes that outputs depend on, in order."""
     needed: set[ir.Node] = set()
     stack = [v.producer() for v in graph.outputs]
@@ -93,7 +93,7 @@ def _remedy(graph: ir.Graph, refused: Mapping[ir.Node, str], facts: Facts) -> st
     tainted: set[ir.Node] = set()
     border: dict[str, None] = {}
     bad = set(refused)
-    for node in _living(graph):
+    for node in living(graph):
         makers = [v.producer() for v in node.inputs if v is not None]
         if node not in bad and not any(m in tainted for m in makers):
             continue
