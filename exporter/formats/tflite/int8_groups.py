@@ -92,6 +92,9 @@ def _grouped(ops: list[TfOp], ranges: Ranges) -> Groups:
         if op.kind in SAME:
             for t in computed([*op.inputs, *op.outputs[1:]]):
                 groups.merge(t, op.outputs[0])
+        for t in op.outputs:
+            if t.like in groups.range:
+                groups.merge(t.like, t)
     for op in ops:
         if op.kind in JOIN:
             _join(groups, op)

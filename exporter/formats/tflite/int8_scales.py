@@ -70,6 +70,9 @@ def _follow(ops: list[TfOp], scales: Scales) -> bool:
             for t in tensors:
                 if t not in scales and not t.values and given is not None:
                     scales[t] = given
+        for t in computed(op.outputs):
+            if t.like in scales and t not in scales and not t.values:
+                scales[t] = scales[t.like]
     return len(scales) > before
 
 

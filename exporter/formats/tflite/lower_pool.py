@@ -29,26 +29,27 @@ def emit_max_pool(e: Emitter, node: ir.Node) -> None:
 def emit_average_pool(e: Emitter, node: ir.Node) -> None:
     """AVERAGE_POOL_2D; where TFLite's divisor is another than ONNX's, a MUL by the map of quotients follows."""
     w, x = _window(node), _input(e, node)
-    include = bool(attr(node, "count_include_pad", 0))
-    counts = _counts(w, include)
-    same = w.padded and w.same and np.array_equal(counts, _counts(w, False))
-    padded, mode = apply_padding(e, x, w, same=same)
-    area = w.kernel[0] * w.kernel[1]
-    if e.int8 and mode == "VALID" and 1 < area <= _MAX_TAPS:
-        out = _average(e, node, padded, w)
+    counts, area = _counts(w, bool(attr(node, "count_include_pad", 0))), w.kernel[0] * w.kernel[1]
+    if e.int8 and 1 < area <= _MAX_TAPS:
+        padded, mode = apply_padding(e, x, w)
+        out, divided = _average(e, node, padded, w, mode), False
     else:
-        out = _pool(e, node, padded, w, mode)
-    if mode == "VALID" and (counts != area).any():
-        out = e.emit("MUL", [out, e.constant((area / counts)[..., None].astype(np.float32))], out.shape)
+        same = w.padded and w.same and np.array_equal(counts, _counts(w, False))
+        padded, mode = apply_padding(e, x, w, same=same)
+        out, divided = _pool(e, node, padded, w, mode), mode == "SAME"
+    if not divided and (counts != area).any():
+        mean = out
+        out = e.emit("MUL", [mean, e.constant((area / counts)[..., None].astype(np.float32))], out.shape)
+        mean.like = out if e.int8 else None  # the quotients are 1 and more
     _bind(e, node, out)
 
 
-def _average(e: Emitter, node: ir.Node, x: TfTensor, w: Window) -> TfTensor:
-    """The mean of a window as a depthwise convolution."""
+def _average(e: Emitter, node: ir.Node, x: TfTensor, w: Window, mode: str) -> TfTensor:
+    """The sum over a window, zeros beyond the edge, divided by its area: a depthwise convolution."""
     shape = physical(shape_of(node.outputs[0]), spatial(len(shape_of(node.outputs[0]))))
     channels = x.shape[-1]
     weights = e.constant(np.full((1, *w.kernel, channels), 1 / (w.kernel[0] * w.kernel[1]), np.float32))
-    options = {"padding": "VALID", "strideH": w.strides[0], "strideW": w.strides[1], "dilationHFactor": 1, "dilationWFactor": 1}
+    options = {"padding": mode, "strideH": w.strides[0], "strideW": w.strides[1], "dilationHFactor": 1, "dilationWFactor": 1}
     inputs = [x, weights, e.constant(np.zeros(channels, np.float32))]
     return e.emit("DEPTHWISE_CONV_2D", inputs, shape, **options, depthMultiplier=1)
 

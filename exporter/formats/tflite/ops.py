@@ -44,6 +44,7 @@ class TfTensor:
         computed: numpy name of a computed tensor's type; "bool" for comparisons.
         origin: The initializer that a constant is made of, where it is one.
         known: Smallest and largest real of a computed tensor that holds no ONNX value, where they follow from its op.
+        like: A tensor whose scale one without values and without a known range takes, being as wide.
         quant: How its integers stand for reals; its axis is one of the file's.
         bits: Of each stored integer: 4 where two int8 values are to be packed into a byte.
     """
@@ -56,6 +57,7 @@ class TfTensor:
     computed: str = "float32"
     origin: Origin | None = None
     known: tuple[float, float] | None = None
+    like: "TfTensor | None" = None
     quant: Affine | None = None
     bits: int = 8
 
