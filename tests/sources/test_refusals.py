@@ -109,6 +109,20 @@ GRAPHS: dict[str, tuple[onnx.ModelProto, str, str]] = {
         "--outputs",
     ),
     "open axes": (model("g (float[N,3,h,w_] x) => (float[N,3,h,w_] y) { y = Relu(x) }"), r"x \(\?, 3, \?, \?\)", "x=1,3,224,224"),
+    "single number": (
+        model("g (float[N,3] x, int64 sr) => (float[N,3] y) { f = Cast<to=1>(sr)\n y = Mul(x,f) }"),
+        r"input sr is a single number \(int64\)",
+        "numpy.array(VALUE, 'int64'), 'sr')",
+    ),
+    "recurrent state": (
+        model(
+            """g (float[batch,5,3] x, float[1,batch,4] h) => (float[batch,5,4] y) { t = Transpose<perm=[1,0,2]>(x)
+               a,b = GRU<hidden_size=4>(t,w,r,,,h)\n s = Squeeze(a,ax)\n y = Transpose<perm=[1,0,2]>(s) }""",
+            {"ax": np.array([1]), "w": W(1, 12, 3), "r": W(1, 12, 4)},
+        ),
+        r"h \(1, batch, 4\) has the batch on axis 1; the model holds recurrent layers \(GRU\)",
+        "--outputs A,B",
+    ),
     "left by tf2onnx": (
         model("g (float[N,3] x) => (float[M,3] y) { y = StatefulPartitionedCall(x,w) }", {"w": W(3)}),
         r"y \(StatefulPartitionedCall\): a TensorFlow function",
@@ -126,6 +140,17 @@ def test_graph(name: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=told) as caught:
         load(tmp_path / "m.onnx", LoadOptions(), "m")
     assert hint in (caught.value.hint or "")
+
+
+def test_single_number_made_a_constant(tmp_path: Path) -> None:
+    """What the refusal of such an input tells to do."""
+    proto = onnx.ModelProto()
+    proto.CopyFrom(GRAPHS["single number"][0])
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.array(16, "int64"), "sr"))
+    onnx.save(proto, tmp_path / "m.onnx")
+    with open_source(tmp_path / "m.onnx") as source:
+        assert [p.name for p in source.load().inputs] == ["x"]
+        assert source.reference({"x": np.ones((2, 3), np.float32)})["y"].tolist() == [[16.0] * 3] * 2
 
 
 def test_refused_part_cut_off(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def fix_inputs(model: ir.Model, options: LoadOptions) -> tuple[int, bool]:
     for name in options.input_shapes:
         if name is not None and name not in names:
             raise unknown_name("input", name, names)
+    _refuse_states(model.graph, options)
     open_ones, batches, example = [], set(), ""
     for value in values:
         given = _given(value, options, len(values))
@@ -45,6 +46,30 @@ def fix_inputs(model: ir.Model, options: LoadOptions) -> tuple[int, bool]:
     return (batches.pop(), True) if batches else (1, False)
 
 
+def _refuse_states(graph: ir.Graph, options: LoadOptions) -> None:
+    """Inputs that have the batch elsewhere than on axis 0, as the states of recurrent layers do.
+
+    Raises:
+        SourceError: Names them, and the recurrent layers.
+    """
+    named = {str(v.shape[0]) for v in graph.inputs if v.shape and not isinstance(v.shape[0], int)} - {"None"}
+    states = []
+    for value in graph.inputs:
+        dims = [str(d) for d in value.shape or ()]
+        at = next((i for i, d in enumerate(dims) if i and (d in named or "batch" in d.lower())), None)
+        if at is not None and dims[0] not in named and value.name not in options.input_shapes and None not in options.input_shapes:
+            states.append(f"{value.name} ({', '.join(dims)}) has the batch on axis {at}")
+    if not states:
+        return
+    kinds = {n.op_type for n in graph.all_nodes()} & {"LSTM", "GRU", "RNN"}
+    why = f"; the model holds recurrent layers ({', '.join(sorted(kinds))}), which are not exported yet" if kinds else ""
+    raise SourceError(
+        f"the batch must be axis 0 of every input: {'; '.join(states)}{why}",
+        hint="a state that is carried from call to call cannot be exported: cut the model before the layers that take it, --outputs A,B; "
+        "or export it again with the batch in front",
+    )
+
+
 def _given(value: ir.Value, options: LoadOptions, count: int) -> tuple[int, ...] | None:
     shape = options.input_shapes.get(value.name)
     if shape is None and None in options.input_shapes:
@@ -58,7 +83,12 @@ def _dims(value: ir.Value, given: tuple[int, ...] | None) -> list[int | None]:
     """The axes of an input: those of the file, open ones (other than the batch) filled in."""
     own: list[int | None] = [d if isinstance(d, int) and d > 0 else None for d in value.shape or ()]
     if value.shape is not None and not own:
-        raise SourceError(f"input {value.name} is a single number: every input needs a batch axis", hint="cut it off with --inputs")
+        kind = (value.dtype or ir.DataType.FLOAT).numpy()
+        fixed = f"m.graph.initializer.append(onnx.numpy_helper.from_array(numpy.array(VALUE, '{kind}'), '{value.name}'))"
+        raise SourceError(
+            f"input {value.name} is a single number ({kind}): every input needs a batch axis",
+            hint=f"make it a constant with the VALUE you need: `m = onnx.load(...); {fixed}; onnx.save(m, ...)`",
+        )
     if given is None:
         return own
     if value.shape is None:
