@@ -10,7 +10,8 @@ import numpy as np
 from exporter.array import Array
 from exporter.errors import EngineError, unknown_name
 from exporter.runtimes.batch import BatchSession
-from exporter.runtimes.ncnn_param import ParamLayer, check_bin, read_param
+from exporter.runtimes.ncnn_bin import check_bin
+from exporter.runtimes.ncnn_param import ParamLayer, read_param
 
 Shape = tuple[int, ...]
 

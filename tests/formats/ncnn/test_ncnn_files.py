@@ -74,8 +74,14 @@ import sys
 from pathlib import Path
 from exporter.formats import ncnn
 from exporter.formats.artifact import WriteOptions
+from exporter.graph.qdq import insert
+from exporter.quantization.assign import assign
 from tests.formats.ncnn.test_ncnn_files import net
-ncnn.write(net(), Path(sys.argv[1]), WriteOptions(precision=sys.argv[2]))
+graph = net()
+if sys.argv[2] in ("int8", "mixed"):
+    points = ncnn.points(graph, {}, {"d"} if sys.argv[2] == "mixed" else frozenset())
+    graph = insert(graph, assign(graph, points, {name: (-3.0, 2.0) for group in points.groups for name in group.values}))
+ncnn.write(graph, Path(sys.argv[1]), WriteOptions(precision=sys.argv[2]))
 """
 
 

@@ -11,6 +11,7 @@ from exporter.errors import UnsupportedOpError, UsageError
 from exporter.formats import ncnn
 from exporter.formats.artifact import WriteOptions
 from exporter.graph.qdq import Affine, Edge, Quantization, affine, insert
+from exporter.inspection.ncnn import inspect_ncnn
 from tests.formats.ncnn.integers import convolved, lines, near_half, quantized, rounded, run, scales, stored, worst_db, written
 from tests.formats.ncnn.test_ncnn_files import net
 from tests.graphs import graph_from_text, random_inputs
@@ -189,6 +190,25 @@ def test_layers_kept_float_stay_float_and_in_half_precision(tmp_path: Path) -> N
 def test_a_graph_without_pairs_is_an_int8_file_without_integers(tmp_path: Path) -> None:
     artifact, _ = written(net(), tmp_path)
     assert {term for _, term in lines(artifact)} == {0}
+
+
+def test_what_a_file_stores_is_told(tmp_path: Path) -> None:
+    """By layer and by type; the first layer hands integers on here."""
+    inits = {"w": f(6, 4, 3, 3), "b": f(6), "v": f(8, 6, 1, 1), "u": f(8, 2, 1, 1)}
+    graph = graph_from_text(
+        "g (float[N,4,5,5] x) => (float[N,a,b,c] y) { c = Conv (x, w, b) d = Conv (c, v) y = Conv <group=4> (d, u) }", inits
+    )
+    artifact, _ = written(quantized(graph, random_inputs(graph), frozenset({"y"})), tmp_path, "mixed")
+    facts = inspect_ncnn(artifact.path)
+    assert [(r["op"], r["params"], r["bytes"]) for r in facts["layers"][1:]] == [
+        ("Convolution int8 to int8", 216 + 6, 4 + 216 + 4 * (6 + 6 + 1 + 1)),
+        ("Convolution int8", 48, 4 + 48 + 4 * (8 + 1)),
+        ("ConvolutionDepthWise", 16, 4 + 32),
+    ]
+    sizes = {"int8": 4 + 216 + 4 + 48, "float32": 4 * 6, "int8 scales": 4 * (6 + 1 + 1 + 8 + 1), "float16": 4 + 32}
+    whole = artifact.files[1].stat().st_size
+    assert facts["totals"] == {"layers": 4, "bytes": whole, "params": 216 + 6 + 48 + 16, "bytes_by_type": sizes, "int8_layers": 2}
+    assert sum(sizes.values()) == whole
 
 
 def test_the_same_graph_gives_the_same_bytes(tmp_path: Path) -> None:
