@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -145,12 +146,12 @@ def main() -> None:
     images = next((int(a.split("=")[1]) for a in sys.argv if a.startswith("--images=")), MANY)
     results = Results("calibration", again=again())
     for name in wanted(NETS):
-        results.fill_all([name], lambda name=name: measure(name, images))
+        results.fill_all([name], partial(measure, name, images))
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         job, *paths = sys.argv[2:]
-        print(json.dumps({"calibrated": calibrated, "bare": bare}[job](*map(Path, paths))))
+        print(json.dumps(calibrated(*map(Path, paths)) if job == "calibrated" else bare(Path(*paths))))
     else:
         main()

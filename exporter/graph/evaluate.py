@@ -54,6 +54,7 @@ class Evaluator:
         options = ort.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # between runs the cores are ours
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
         proto, weights = serialise(graph, self.wanted)
         self._lent = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in weights.items()}

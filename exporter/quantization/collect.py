@@ -23,9 +23,12 @@ from exporter.store import Store
 MOVES = frozenset(("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"))
 """Operators that move elements: their output has their input's statistics."""
 
-COUNTED = 1 << 16
-"""Elements of a value that are counted in each sample; of bigger values evenly spread ones, others from sample to sample. Ends and
-means are always over all."""
+COUNTED = 1 << 22
+"""Elements of a value that are counted, in all samples together; of bigger values evenly spread ones, others from sample to sample. Ends
+and means are always over all."""
+
+FEWEST_COUNTED = 1 << 12
+"""In each sample, however many there are."""
 
 HELD = 1 << 23
 """Elements of all values that a batch may have: what decides its size."""
@@ -63,13 +66,13 @@ def run_statistics(graph: Graph, data: Dataset, threads: int, tick: Tick) -> Sta
     found = {name: Growing() for name in dict.fromkeys(same.values())}
     computed = [name for name in found if all(p.name != name for p in graph.inputs)]
     evaluator = Evaluator(graph, computed, threads)
-    done = 0
+    counted, done = max(COUNTED // len(data), FEWEST_COUNTED), 0
     for few, _ in data.batches(batch_size(graph, computed)):
         inputs = to_graph(graph.inputs, few)
         n = len(next(iter(inputs.values())))
         values = {**inputs, **evaluator.run(inputs)}
         for name, growing in found.items():
-            add(growing, name, values.pop(name), n, done)
+            add(growing, name, values.pop(name).reshape(n, -1), done, counted)
         done += n
         tick(done)
     return Statistics({name: found[root].histogram() for name, root in same.items()}, done)
@@ -106,23 +109,22 @@ def batch_size(graph: Graph, values: list[str]) -> int:
     return min(max(HELD // max(held, 1), 1), LARGEST_BATCH)
 
 
-def add(growing: Growing, name: str, x: Array, n: int, done: int) -> None:
+def add(growing: Growing, name: str, rows: Array, done: int, counted: int) -> None:
     """Take a value of a batch in.
 
     Args:
         growing: Its statistics.
         name: The value.
-        x: Its elements in n samples, the samples on the first axis where n > 1.
-        n: Samples in the batch.
-        done: Samples before it.
+        rows: Its elements, (samples, elements).
+        done: Samples before the batch.
+        counted: Elements of each sample that are counted, at most.
 
     Raises:
         DataError: If it holds NaN; names value and sample.
     """
-    rows = x.reshape(n, -1)
     lows, highs = rows.min(1), rows.max(1)
     if np.isfinite(lows).all() and np.isfinite(highs).all():
-        growing.add(spread(rows, done), lows, highs)
+        growing.add(spread(rows, done, counted), lows, highs)
         return
     if np.isnan(lows).any():
         sample = done + int(np.argmax(np.isnan(lows)))
@@ -134,16 +136,16 @@ def add(growing: Growing, name: str, x: Array, n: int, done: int) -> None:
     for i, row in enumerate(rows):
         finite = row[np.isfinite(row)][None]
         if finite.size:
-            growing.add(spread(finite, done + i), finite.min(1), finite.max(1))
+            growing.add(spread(finite, done + i, counted), finite.min(1), finite.max(1))
 
 
-def spread(rows: Array, phase: int) -> Array:
-    """At most `COUNTED` elements of each row, evenly spread; `phase` decides which.
+def spread(rows: Array, phase: int, most: int) -> Array:
+    """At most so many elements of each row, evenly spread; `phase` decides which.
 
     The step has no divisor in common with the row's length, so that no channel, row or column is left out.
     """
     size = rows.shape[1]
-    step = -(-size // COUNTED)
+    step = -(-size // most)
     while step > 1 and np.gcd(step, size) > 1:
         step += 1
     return rows[:, phase % step :: step]

@@ -12,7 +12,7 @@ class Histogram:
     """What was seen of one value.
 
     Attributes:
-        counts: Elements in each bin, int64, shape (bins,).
+        counts: Elements in each bin, int64, shape (bins,); of big values evenly spread elements only.
         edges: Lower end of the first and upper end of the last bin; bins are of equal width.
         seen: Smallest and largest element.
         mean: Means over the samples of each sample's smallest and largest element.

@@ -13,7 +13,7 @@ from exporter.errors import DataError
 from exporter.graph import Graph, Port
 from exporter.graph.evaluate import Evaluator, evaluate
 from exporter.quantization.chosen import MOST, chosen, facts
-from exporter.quantization.collect import COUNTED, LARGEST_BATCH, batch_size, calibrate, run_statistics, spread
+from exporter.quantization.collect import LARGEST_BATCH, batch_size, calibrate, run_statistics, spread
 from exporter.quantization.growing import bin_width
 from exporter.quantization.keep import graph_sha256
 from exporter.store import Store
@@ -105,16 +105,17 @@ def test_a_value_without_samples_on_its_first_axis_is_run_one_by_one() -> None:
 
 
 def test_big_values_count_other_elements_from_sample_to_sample() -> None:
-    index = np.arange(3 * COUNTED + 7)[None]
+    index = np.arange(300_007)[None]
     seen = np.zeros(index.size, bool)
     for phase in range(8):
-        part = spread(index, phase)
-        assert part.size <= COUNTED
+        part = spread(index, phase, 65_536)
+        assert 30_000 < part.size <= 65_536
         seen[part] = True
     assert seen.all()  # every element is counted in one sample or another
 
 
-def test_big_values_keep_exact_ends(tmp_path: Path) -> None:
+def test_big_values_keep_exact_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.quantization.collect.COUNTED", 3 * 65_536)
     x = np.random.default_rng(0).standard_normal((3, 400, 400, 1)).astype(np.float32)
     np.savez(tmp_path / "d.npz", x=x)
     graph = graph_from_text("g (float[N,1,400,400] x) => (float[N,1,400,400] y) { y = Neg (x) }")
@@ -122,7 +123,7 @@ def test_big_values_keep_exact_ends(tmp_path: Path) -> None:
     h = calibrate(graph, data).statistics.values["y"]
     assert h.seen == (-float(x.max()), -float(x.min()))
     assert h.mean == pytest.approx((-x.reshape(3, -1).max(1).mean(dtype=np.float64), -x.reshape(3, -1).min(1).mean(dtype=np.float64)))
-    assert 0.9 * 3 * COUNTED / 2 < h.counts.sum() <= 3 * COUNTED
+    assert 90_000 < h.counts.sum() <= 3 * 65_536  # of 480,000
     assert np.abs(np.cumsum(h.counts) / h.counts.sum() - 0.5).min() < 0.01  # half of a normal distribution lies on each side
 
 
