@@ -96,7 +96,7 @@ def facts(kit: Path, name: str, path: Path, options: dict[str, bool] | None = No
         logits = kept.get("logits")
     outputs = aligned(reference, run(path, x, options=options))
     each = [sqnr_db(ref, got) for ref, got in zip(reference, outputs, strict=True)]
-    row: Row = {"n": len(x), "sqnr_db": min(each), "sqnr_each": each, "bytes": path.stat().st_size}
+    row: Row = {"n": len(x), "sqnr_db": min(each), "sqnr_each": each, "bytes": _size(path)}
     if y is not None:
         row |= {"right": _right(outputs, y), "agree": int(np.sum(reference[0].argmax(1) == outputs[0].argmax(1)))}
     tap = softmax_input(path) if logits is not None else None
@@ -105,6 +105,11 @@ def facts(kit: Path, name: str, path: Path, options: dict[str, bool] | None = No
     if path.suffix == ".tflite":
         row["float_ops"] = sorted(set(float_ops(path)))
     return {**row, "seconds": time.perf_counter() - start}
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; of ncnn's two."""
+    return sum(f.stat().st_size for f in [path, *([path.with_suffix(".bin")] if path.suffix == ".param" else [])])
 
 
 def _right(outputs: list[Array], labels: Array) -> int:

@@ -58,6 +58,7 @@ def verdicts(name: str, rows: Rows) -> list[Verdict]:
     for file_format in TARGETS:
         row = rows.get(f"{name} ours {file_format}", {})
         row = {**row, "lost": lost(row, reference)} if "right" in row else row
+        row = {**row, "float_op_count": len(row["float_ops"])} if "float_ops" in row else row
         found += [_verdict(name, file_format, row, ask) for ask in _asked(name, file_format, rows, reference)]
     return found
 
@@ -77,6 +78,8 @@ def _asked(name: str, file_format: str, rows: Rows, reference: Row) -> list[_Ask
     case = CASES[name]
     peers = [rows[key] for peer in PEERS if "n" in rows.get(key := f"{name} {peer}", {})]
     asks = _limit(case, file_format, reference)
+    if file_format == "tflite":
+        asks.append(_Ask("no operator computes in float", "float_op_count", 0, True))
     if file_format == "ncnn" or not peers:
         return asks
     if case.scored:

@@ -30,8 +30,8 @@ TFLite file with operators that compute in float.
 FIGURES = """
 ### int8: what is asked of our files
 
-TFLite and ONNX: within the net's own limit, no more lost than by the best of the three peers plus 0.2 points (up to 150 pictures: one
-picture), for nets without labels at most 0.5 dB below the best peer; ncnn: within its limit.
+TFLite and ONNX: within the net's own limit (TFLite: no operator in float), no more lost than by the best of the three peers plus 0.2 points
+(up to 150 pictures: one picture), for nets without labels at most 0.5 dB below the best peer; ncnn: within its limit.
 
 """
 LATENCY = """## int8: latency

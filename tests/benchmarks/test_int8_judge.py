@@ -25,7 +25,7 @@ def rows(n: int, right: int, ours: int, *peers: int) -> Rows:
 
 
 def of_tflite(found: list[Verdict]) -> list[bool | None]:
-    return [v.holds for v in found if v.file_format == "tflite"]
+    return [v.holds for v in found if v.file_format == "tflite" and "operator" not in v.figure]
 
 
 def test_losses_are_points_of_top1() -> None:
@@ -71,6 +71,14 @@ def test_what_is_not_built_is_pending_and_says_why(cases: dict[str, Case]) -> No
     onnx = next(v for v in verdicts("net", found) if v.file_format == "onnx")
     assert (onnx.holds, onnx.got) == (None, "cannot")
     assert "pending net onnx" in onnx.line()
+
+
+def test_operators_in_float_are_told(cases: dict[str, Case]) -> None:
+    cases["net"] = case()
+    for ops, holds in (([], True), (["SOFTMAX"], False)):
+        found = rows(150, 141, 141, 141)
+        found["net ours tflite"]["float_ops"] = ops
+        assert [v.holds for v in verdicts("net", found) if "operator" in v.figure] == [holds]
 
 
 def test_ncnn_is_held_to_its_own_limit_only(cases: dict[str, Case]) -> None:
