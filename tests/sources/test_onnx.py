@@ -13,7 +13,8 @@ from exporter.graph.evaluate import evaluate
 from exporter.sources.onnx import load
 from exporter.sources.onnx_reference import Session
 from exporter.sources.options import LoadOptions
-from tests.sources.torch_graphs import CASES, W, model
+from tests.sources import operator_graphs, torch_graphs
+from tests.sources.torch_graphs import W, model
 
 SHAPE_ARITHMETIC = {"Shape", "Constant", "ConstantOfShape", "Range", "Size", "If"}
 SAMPLES = 3
@@ -39,6 +40,9 @@ def assert_same(path: Path, graph: Graph, options: LoadOptions | None = None, to
         want = reference[port.source_name]
         assert got[port.name].shape == want.shape
         assert np.abs(got[port.name] - want).max() <= tolerance * max(np.abs(want).max(), 1e-3)
+
+
+CASES = {**torch_graphs.CASES, **operator_graphs.CASES}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -74,7 +74,8 @@ def test_folders(tmp_path: Path) -> None:
 GRAPHS: dict[str, tuple[onnx.ModelProto, str, str]] = {
     "all at once": (
         model(
-            """g (float[N,3] x) => (float[N,5,4] y) { e = Unsqueeze(x,ax)\n a,b = LSTM<hidden_size=4>(e,w,r)\n q,s,z = DynamicQuantizeLinear(a)
+            """g (float[N,3] x) => (float[N,5,4] y) { e = Unsqueeze(x,ax)\n a,b = LSTM<hidden_size=4>(e,w,r)
+               q,s,z = DynamicQuantizeLinear(a)
                y = DequantizeLinear(q,s,z) }""",
             {"ax": np.array([1]), "w": W(1, 16, 3), "r": W(1, 16, 4)},
         ),
