@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+import ml_dtypes
 import numpy as np
 import onnx
 
@@ -31,7 +32,7 @@ def write_model(model: onnx.ModelProto, weights: Mapping[str, Array], path: Path
     shell.CopyFrom(model)
     shell.ClearField("graph")
     heads = [_tensor_head(name, array) for name, array in weights.items()]
-    sizes = [len(head) + array.nbytes for head, array in zip(heads, weights.values(), strict=True)]
+    sizes = [len(head) + _length(array) for head, array in zip(heads, weights.values(), strict=True)]
     size = len(graph) + sum(len(_field(_GRAPH_INITIALIZER, n)) + n for n in sizes)
     if size > LIMIT:
         raise UsageError(
@@ -49,11 +50,25 @@ def _tensor_head(name: str, array: Array) -> bytes:
     """A TensorProto up to its raw data."""
     kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
     head = onnx.TensorProto(dims=array.shape, data_type=kind, name=name).SerializeToString(deterministic=True)
-    return bytes(head) + _field(_TENSOR_RAW, array.nbytes)
+    return bytes(head) + _field(_TENSOR_RAW, _length(array))
+
+
+def _length(array: Array) -> int:
+    """Bytes in the file; two numbers of 4 bits share one."""
+    return (array.size + 1) // 2 if array.dtype == ml_dtypes.int4 else array.nbytes
+
+
+def _packed(array: Array) -> Array:
+    """Numbers of 4 bits in bytes, the first one in the low half."""
+    numbers = np.append(array.reshape(-1).astype(np.int8), np.zeros(array.size % 2, np.int8)).view(np.uint8) & 15
+    result: Array = numbers[::2] | numbers[1::2] << 4
+    return result
 
 
 def _write_raw(file: BinaryIO, array: Array) -> None:
     """Row-major, little-endian."""
+    if array.dtype == ml_dtypes.int4:
+        array = _packed(array)
     whole = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
     for start in range(0, whole.size, _CHUNK):
         file.write(whole[start : start + _CHUNK].data)

@@ -6,7 +6,7 @@ from typing import Any
 import onnx_ir as ir
 
 from exporter.array import Array
-from exporter.errors import UnsupportedOpError, unknown_name
+from exporter.errors import UnsupportedOpError, UsageError, unknown_name
 from exporter.formats.artifact import Artifact, Problem, Tensor, WriteOptions
 from exporter.formats.onnx.faults import go_around
 from exporter.formats.onnx.half import halve
@@ -16,16 +16,21 @@ from exporter.formats.onnx.ports import in_integers, integer_ports
 from exporter.formats.onnx.quantized import arrange
 from exporter.formats.onnx.safe import safe
 from exporter.formats.onnx.stream import write_model
+from exporter.formats.onnx.weights import OPSET_INT4, WEIGHT_PRECISIONS, store_weights
 from exporter.graph import OPSET, Graph, shape_of
 from exporter.graph.composites import inline_composites
 from exporter.graph.ops import is_composite, is_standard
 from exporter.graph.qdq import Affine
 
-PRECISIONS = ("fp32", "fp16", "int8", "mixed")
-"""fp16: weights and arithmetic; inputs and outputs stay float32. int8 and mixed: of a Graph with QuantizeLinear pairs."""
+PRECISIONS = ("fp32", "fp16", "int8", "mixed", *WEIGHT_PRECISIONS)
+"""fp16: weights and arithmetic; inputs and outputs stay float32. int8 and mixed: of a Graph with QuantizeLinear pairs. The others: of a
+float Graph, see `weights`."""
 
 _IR_VERSION = 9
 """The first that knows opset 20: older readers take it too."""
+
+_IR_VERSION_INT4 = 10
+"""The first that knows opset 21."""
 
 
 def check(graph: Graph) -> list[Problem]:
@@ -41,7 +46,7 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
     Args:
         graph: The graph; left as it is.
         folder: Where to.
-        options: Precision "fp32" or "fp16"; layout of rank-4 and rank-3 inputs and outputs; opset, 20 if None.
+        options: One of `PRECISIONS`; layout of rank-4 and rank-3 inputs and outputs; opset, 20 if None (21 for int4-weights); io of int8.
 
     Raises:
         UnsupportedOpError: Names every layer that is no standard operator.
@@ -59,6 +64,8 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
     inline_composites(work)
     if quantized:
         arrange(work)
+    if options.precision in WEIGHT_PRECISIONS:
+        store_weights(work, options.precision)
     ports = [] if options.io == "float32" else integer_ports(work, options.io)
     inputs, outputs = dress(work, options.layout)
     if ports:
@@ -68,8 +75,15 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
     go_around(work)
     taps = {names[id(v)]: _tap(v, names[id(v)]) for v in _values(work) if id(v) in names and _tappable(v)}
     path = folder / "model.onnx"
-    _save(work, path, options.opset or OPSET)
+    _save(work, path, _opset(options))
     return Artifact("onnx", path, (path,), options.precision, tuple(inputs), tuple(outputs), taps)
+
+
+def _opset(options: WriteOptions) -> int:
+    least = OPSET_INT4 if options.precision == "int4-weights" else OPSET
+    if options.precision == "int4-weights" and options.opset is not None and options.opset < least:
+        raise UsageError(f"opset {options.opset} has no 4-bit weights", hint=f"leave it out, or take {least} or newer")
+    return options.opset or least
 
 
 def _integers(tensors: list[Tensor], ports: list[Affine]) -> list[Tensor]:
@@ -101,6 +115,7 @@ def _save(graph: Graph, path: Path, opset: int) -> None:
     proto = _skeleton(graph)
     if opset != OPSET:
         weights = convert(proto, weights, opset)
+    proto.ir_version = _IR_VERSION if opset < OPSET_INT4 else _IR_VERSION_INT4
     _name_nodes(proto)
     write_model(proto, weights, path)
 
