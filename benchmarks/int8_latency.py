@@ -8,7 +8,7 @@ calibrated on random pictures of the kind that their batch norms were calibrated
 
 import os
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from benchmarks.int8_peers import PEERS, Job, made
 from benchmarks.int8_run import RUNTIME, feeds
 from benchmarks.latency import timed
 from benchmarks.ops import count_ops
-from benchmarks.ours import TARGETS, build
+from benchmarks.ours import TARGETS, Built, build
 from benchmarks.results import Results, Row, again, wanted
 from benchmarks.sources import input_shape, keras_file, net_names, work_folder
 from exporter.array import Array
@@ -69,23 +69,35 @@ def measure(kit: Path, name: str, file_format: str, rival: str) -> Row:
     source, words, job, x = source_and_flags(kit, name)
     if job.is_onnx and rival == "TFLiteConverter":
         return {"peer": "reads no ONNX"}
+    theirs = _our_fp32(source, name, file_format) if rival == OUR_FP32 else _peer(job, rival)
+    if theirs is None:
+        return {"peer": f"{rival} makes no file"}
+    built = _our_int8(source, file_format, words)
+    ours = _side(built.artifact, built.runtime_options, x)
+    row: Row = {"our_ops": sum(count_ops(built.artifact).values()), "their_ops": sum(count_ops(theirs[0]).values())}
     try:
-        theirs = _rival(source, name, file_format, rival, job)
-    except RuntimeError as problem:
-        return {"peer": f"fails: {str(problem)[:200]}"}
-    built = build(source, file_format, *words, precision="int8")
-    ours = built.artifact, built.runtime_options
-    row: Row = {"our_ops": sum(count_ops(ours[0]).values()), "their_ops": sum(count_ops(theirs[0]).values())}
-    try:
-        return {**row, **timed(versus(_side(*theirs, x), _side(*ours, x)))}
+        return {**row, **timed(versus(_side(*theirs, x), ours))}
     except MexportError as problem:
         return {**row, "peer": f"fails: {str(problem)[:200]}"}
 
 
-def _rival(source: Path, name: str, file_format: str, rival: str, job: Job) -> tuple[Path, dict[str, Any]]:
-    """A rival's file and what its engine is opened with."""
-    if rival != OUR_FP32:
-        return made(job, rival), {}
+@cache
+def _our_int8(source: Path, file_format: str, words: tuple[str, ...]) -> Built:
+    """Built once for all rivals."""
+    return build(source, file_format, *words, precision="int8")
+
+
+def _peer(job: Job, peer: str) -> tuple[Path, dict[str, Any]] | None:
+    """A peer's file, and what its engine is opened with."""
+    try:
+        return made(job, peer), {}
+    except RuntimeError as problem:
+        print(problem, file=sys.stderr)
+        return None
+
+
+def _our_fp32(source: Path, name: str, file_format: str) -> tuple[Path, dict[str, Any]]:
+    """The same of our own float file."""
     built = build(source, file_format, "--name", f"{slug(name)}-fp32")
     return built.artifact, built.runtime_options
 
