@@ -101,11 +101,10 @@ def aliases(graph: Graph) -> dict[str, str]:
 
 def batch_size(graph: Graph, values: list[str]) -> int:
     """Samples run at once: one, where some value does not keep samples on its first axis."""
-    wanted = set(values)
-    shaped = [v for v in float_values(graph) if v.name in wanted]
+    shaped, wanted = list(float_values(graph)), set(values)
     if any(v.shape is None or not v.shape or BATCH not in str(v.shape[0]) for v in shaped):
         return 1
-    held = sum(prod(shape_of(v)) for v in shaped)
+    held = sum(prod(shape_of(v)) for v in shaped if v.name in wanted)
     return min(max(HELD // max(held, 1), 1), LARGEST_BATCH)
 
 
@@ -122,6 +121,8 @@ def add(growing: Growing, name: str, rows: Array, done: int, counted: int) -> No
     Raises:
         DataError: If it holds NaN; names value and sample.
     """
+    if not rows.size:
+        return
     lows, highs = rows.min(1), rows.max(1)
     if np.isfinite(lows).all() and np.isfinite(highs).all():
         growing.add(spread(rows, done, counted), lows, highs)

@@ -25,10 +25,16 @@ def _channels_last(x: Array, spec: InputSpec) -> Array:
     return x.reshape(spec.picture) if len(spec.shape) < 3 and spec.picture else x
 
 
+def may_be_picture(spec: InputSpec) -> bool:
+    """Whether an input's shape and type are a picture's: numbers of words and the like come in wide integers."""
+    kind = np.dtype(spec.dtype)
+    return spec.picture is not None and (kind.kind == "f" or (kind.kind in "iu" and kind.itemsize == 1))
+
+
 def judged(spec: InputSpec, whole_pixels: bool) -> bool:
     """Whether an input must be a picture: three channels, or one and square sides; features of other kinds only where they are whole
     numbers in 0..255."""
-    if spec.picture is None or spec.picture[2] not in (1, 3) or min(spec.picture[:2]) < SMALLEST:
+    if spec.picture is None or not may_be_picture(spec) or spec.picture[2] not in (1, 3) or min(spec.picture[:2]) < SMALLEST:
         return False
     height, width, channels = spec.picture
     return whole_pixels or (len(spec.shape) == 3 and (channels == 3 or height == width))

@@ -12,6 +12,7 @@ from exporter.data import InputSpec
 from exporter.preprocessing import Preprocessing
 from exporter.quantization.finding import Finding, refuse
 from exporter.quantization.lint_look import InputLook
+from exporter.quantization.lint_pictures import may_be_picture
 
 UNIT = 2.0
 """Numbers of mean and std up to it are meant for values in 0..1 (or -1..1)."""
@@ -40,7 +41,7 @@ def _plain(spec: InputSpec, seen: InputLook, prep: Preprocessing, takes_pixels: 
     """Nothing is subtracted or divided by."""
     if takes_pixels and seen.high <= UNIT:
         yield refuse("range", f"{said}, but the model scales pixels 0..255 itself", "give raw pixels 0..255")
-    elif prep.assumed and seen.all_whole_pixels and spec.picture is not None and not takes_pixels:
+    elif prep.assumed and seen.all_whole_pixels and may_be_picture(spec) and not takes_pixels:
         yield refuse("range", f"{said}, and nothing tells that the model takes them so: mean 0, std 1 is only assumed",
                      "give the model's --mean and --std; --mean 0 --std 1 if it takes pixels 0..255 as they are")  # fmt: skip
 

@@ -97,6 +97,12 @@ def test_features_are_no_pictures(found: Found, shape: tuple[int, ...]) -> None:
     assert found(x, ASSUMED, InputSpec("x", shape, "nhwc" if len(shape) == 3 else "plain")) == []
 
 
+def test_numbers_of_words_are_no_pictures(found: Found) -> None:
+    words = np.random.default_rng(0).integers(0, 200, (100, 64))
+    assert found(words, ASSUMED, InputSpec("x", (64,), "plain", "int64")) == []
+    assert kinds(found(words, ASSUMED, InputSpec("x", (64,), "plain"))) == ["random", "range"]
+
+
 @pytest.mark.parametrize(
     ("prep", "x"),
     [
