@@ -71,7 +71,7 @@ def _range(t: TfTensor, ranges: Ranges) -> Range | None:
 
 def integer_groups(model: TfModel, ranges: Ranges, keep_float: AbstractSet[str]) -> tuple[set[TfOp], Groups]:
     """The ops that run in int8, and their tensors' sets. An op whose tensors nothing gives a scale is float."""
-    integer = {op for op in model.ops if has_int8(op) and not keep_float.intersection(op.layers)}
+    integer = {op for op in model.ops if has_int8(op) and not keep_float & set(op.layers)}
     while True:
         while spread(model.ops, integer):
             pass

@@ -52,7 +52,8 @@ def _weights(op: TfOp, groups: Groups) -> list[Weights]:
         return []
     fed = [t for t in groups.tensors if groups.find(t) is groups.find(x) and t.values]
     name = value_of(x) or (value_of(fed[0]) if fed else None)
-    if name is None or bias is None or not np.array_equal(weight.index, np.arange(op.inputs[layer.bias].shape[0])):
+    plain = weight.index is not None and np.array_equal(weight.index, np.arange(op.inputs[layer.bias].shape[0]))
+    if name is None or not plain:
         bias = None  # a bias has the order of the weights' axis, or is not spoken of
     return [Weights(op.layers[0], name or "", weight.name, weight.axis, None if bias is None else bias.name)]
 

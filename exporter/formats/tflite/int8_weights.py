@@ -39,7 +39,7 @@ def channels_first(weights: TfTensor, layer: Layer) -> Array:
 
 
 def channel_scales(weights: TfTensor, data: Array, quantization: Quantization) -> tuple[Array, int]:
-    """One scale a channel of the file, and the smallest number: what the Quantization says of the initializer, else from the largest weight."""
+    """One scale a channel of the file, and the smallest number: the Quantization's for the initializer, else from the largest weight."""
     origin = weights.origin
     how = None if origin is None else quantization.constants.get(origin.name)
     if how is not None and origin is not None and _usable(how, origin.axis):
@@ -51,7 +51,8 @@ def channel_scales(weights: TfTensor, data: Array, quantization: Quantization) -
 def largest(data: Array) -> Array:
     """Largest magnitude of each channel (axis 0)."""
     flat = data.reshape(len(data), -1)
-    return np.maximum(flat.max(axis=1), -flat.min(axis=1)).astype(np.float64)
+    found: Array = np.maximum(flat.max(axis=1), -flat.min(axis=1)).astype(np.float64)
+    return found
 
 
 def stored_weights(weights: TfTensor, data: Array, scale: Array, layer: Layer, lowest: int, highest: int = 127) -> TfTensor:  # noqa: PLR0917

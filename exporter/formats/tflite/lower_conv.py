@@ -89,12 +89,17 @@ def emit_conv_transpose(e: Emitter, node: ir.Node) -> None:
     # output_padding may ask for more than the kernel reaches: rows of zeros make it reach
     more = [max(o + b - ((i - 1) * s + k), 0) for o, b, i, s, k in zip(out, begin, size, strides, weights.shape[2:], strict=True)]
     weights = np.pad(weights, ((0, 0), (0, 0), (0, more[0]), (0, more[1]))) if any(more) else weights
-    # one channel of each group in: its output channels follow the first axis too
-    axis, index = (0, np.arange(groups)) if groups > 1 and weights.shape[:2] == (groups, 1) else (1, np.tile(np.arange(weights.shape[1]), groups))
-    kernel = Kernel(weights, bias_of(e, node, weights.shape[1] * groups), groups, origin_of(node.inputs[1], axis, index))
+    kernel = Kernel(weights, bias_of(e, node, weights.shape[1] * groups), groups, _transposed_origin(node, weights, groups))
     walk = Walk(strides, begin, physical(shape_of(y), axes))
     make = _transpose_conv if groups == 1 else _grouped_transpose
     e.bind(y, make(e, e.get(x, axes), kernel, walk), axes)
+
+
+def _transposed_origin(node: ir.Node, weights: Array, groups: int) -> Origin | None:
+    """Output channels are along the second axis, the same scales for all groups; one a group also along the first."""
+    if groups > 1 and weights.shape[:2] == (groups, 1):
+        return origin_of(node.inputs[1], 0, np.arange(groups))
+    return origin_of(node.inputs[1], 1, np.tile(np.arange(weights.shape[1]), groups))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.array import Array
-from tests.formats.tflite.running import worst_rel, written
+from exporter.graph import Graph
+from tests.formats.tflite.running import parity_db, quantized, worst_rel, written
 from tests.graphs import graph_from_text
 
 REL = 5e-5
 """Float32 rounding through up to 7 layers."""
+
+PARITY_DB = 25
+"""A step of rounding here and there through up to 7 layers, of 255 steps of which noise may use a few bits only."""
 
 bounded = settings(max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
@@ -44,14 +48,24 @@ class _Graph:
         self.nodes.append(f"{value} = {call}")
         self.value, self.shape = value, self.shape if shape is None else shape
 
-    def check(self) -> None:
+    def build(self) -> Graph:
         dims = ",".join(map(str, self.first[1:]))
         out = ",".join(f"d{i}" for i in range(len(self.shape) - 1))
         text = f"g (float[N,{dims}] x) => (float[N,{out}] y) {{ {' '.join(self.nodes)} y = Identity ({self.value}) }}"
-        graph = graph_from_text(text, self.arrays)
+        self.text = text
+        return graph_from_text(text, self.arrays)
+
+    def check(self) -> None:
+        graph = self.build()
         with tempfile.TemporaryDirectory() as folder:
             artifact, session = written(graph, Path(folder))
-            assert worst_rel(graph, artifact, session) <= REL, text
+            assert worst_rel(graph, artifact, session) <= REL, self.text
+
+    def check_int8(self) -> None:
+        graph = quantized(self.build())
+        with tempfile.TemporaryDirectory() as folder:
+            artifact, session = written(graph, Path(folder), "mixed")
+            assert parity_db(graph, artifact, session) >= PARITY_DB, self.text
 
 
 def _conv(g: _Graph) -> None:
@@ -228,3 +242,15 @@ def test_random_networks(g: _Graph) -> None:
 @given(_layouts())
 def test_random_layouts(g: _Graph) -> None:
     g.check()
+
+
+@bounded
+@given(_networks())
+def test_random_int8_networks(g: _Graph) -> None:
+    g.check_int8()
+
+
+@bounded
+@given(_layouts())
+def test_random_int8_layouts(g: _Graph) -> None:
+    g.check_int8()
