@@ -16,10 +16,11 @@ from exporter.data import Dataset, InputSpec, open_data, synthetic
 from exporter.data.labels import read_labels
 from exporter.data.synthetic import input_range_known
 from exporter.errors import ParityError
+from exporter.formats.points import Points
 from exporter.graph import Graph
 from exporter.graph.conditioning import AMPLIFIED, rounding_floor
 from exporter.graph.evaluate import evaluate
-from exporter.graph.qdq import is_pair
+from exporter.graph.qdq import Quantization, carry, insert, is_quantized, strip
 from exporter.parity import Limits
 from exporter.passes import Phase
 from exporter.passes.run import checked
@@ -60,6 +61,7 @@ class Common:
         self.steps: list[Step] = []
         self.notes: list[str] = []
         self.bases: dict[str, Basis] = {}
+        self.carried: dict[str, tuple[Graph, Quantization, Points] | None] = {}
 
     def remark(self, text: str) -> None:
         """Something that a reader must know, said once."""
@@ -117,7 +119,17 @@ class Common:
     @cached_property
     def quantized_source(self) -> bool:
         """Whether the source itself is quantized, as an ONNX file can be."""
-        return self.source.info.format == "onnx" and any(map(is_pair, self.raw.nodes))
+        return self.source.info.format == "onnx" and is_quantized(self.raw)
+
+    @cached_property
+    def own(self) -> Quantization | None:
+        """What the source itself stores in integers, in terms of the finished Graph; None for a float source."""
+        return carry(strip(self.raw)[1], self.graph) if self.quantized_source else None
+
+    @cached_property
+    def written(self) -> Graph:
+        """The finished Graph as the source means it: with its own rounding, if it has any."""
+        return insert(self.graph, self.own) if self.own is not None else self.graph
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
@@ -184,12 +196,12 @@ class Common:
 
     @cached_property
     def values(self) -> dict[str, Array]:
-        """The finished graph's outputs and what goes into their final activations, by value name, in Graph layout."""
+        """The finished graph's outputs and what goes into their final activations, by value name, in Graph layout; as the source rounds."""
         graph = self.graph
         inputs, wanted = to_graph(graph.inputs, self.samples), [p.name for p in graph.outputs]
         wanted += [e.value for e in endings(graph).values() if e.value not in wanted]
         with self.clock.stage("evaluate"):
-            values = evaluate(graph, inputs, wanted)
+            values = evaluate(self.written, inputs, wanted)
         with self.clock.stage("check"):
             self._check_passes(values)
         return values
@@ -206,7 +218,8 @@ class Common:
         limits = self.fair(EXACT, found)
         if not breached(found, limits):
             return
-        halfway = checked(raw, Phase.CLEAN, to_graph(raw.inputs, self.samples))
+        plain = strip(raw)[0] if self.own is not None else raw
+        halfway = checked(plain, Phase.CLEAN, to_graph(raw.inputs, self.samples))
         checked(halfway, Phase.FOLD, to_graph(halfway.inputs, self.samples))
         require(found, limits, what=f"the cleaned graph of {raw.name}", against="the graph as read")
 

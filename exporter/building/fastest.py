@@ -16,8 +16,9 @@ from exporter.building.clock import Clock
 from exporter.building.common import Common
 from exporter.building.deliver import Outcome, delivered, make
 from exporter.building.limits import check_checkable
+from exporter.building.options import CALIBRATED
 from exporter.building.order import Order, settled
-from exporter.building.precision import CALIBRATED, settle
+from exporter.building.precision import settle
 from exporter.bundle import Bundle, Manifest, check_place, write_bundle
 from exporter.errors import MexportError, UsageError
 from exporter.fingerprint import fingerprint

@@ -9,6 +9,12 @@ from exporter.errors import UsageError, unknown_name
 from exporter.place import HOST
 from exporter.sources.open import LoadOptions
 
+CALIBRATED = ("int8", "mixed")
+"""Precisions whose activations are stored in integers: their ranges come from data."""
+
+QUANTIZED = (*CALIBRATED, "int8-dynamic", "int8-weights", "int4-weights")
+"""Precisions that lose something on purpose: parity and fidelity are two numbers there."""
+
 Shapes = Mapping[str | None, tuple[int, ...]]
 
 

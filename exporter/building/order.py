@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from exporter.building.common import Common
-from exporter.building.options import BuildOptions
-from exporter.building.precision import QUANTIZED, guard, limited, settings, settle, settle_io
+from exporter.building.options import QUANTIZED, BuildOptions
+from exporter.building.precision import guard, limited, settings, settle, settle_io
 from exporter.building.versions import content_sha256, tool_versions
 from exporter.errors import UsageError
 from exporter.fingerprint import code_version, fingerprint

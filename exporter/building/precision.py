@@ -3,19 +3,14 @@
 from dataclasses import replace
 
 from exporter.building.common import Common
-from exporter.building.options import BuildOptions
+from exporter.building.inherited import fitting
+from exporter.building.options import CALIBRATED, QUANTIZED, BuildOptions
 from exporter.errors import DataError, UsageError, unknown_name
 from exporter.formats import load_writer
 from exporter.parity import Limits
 from exporter.quantization.calibrators import CALIBRATORS
 from exporter.quantization.settings import AUTO, REPAIRS, QuantizeSettings
 from exporter.target import IO_DTYPES, PRECISIONS, Target
-
-CALIBRATED = ("int8", "mixed")
-"""Precisions whose activations are stored in integers: their ranges come from data."""
-
-QUANTIZED = (*CALIBRATED, "int8-dynamic", "int8-weights", "int4-weights")
-"""Precisions that lose something on purpose: parity and fidelity are two numbers there."""
 
 GUARD_DB = 6.0
 """Signal over noise against the float Graph below which a net has collapsed; a healthy MobileNet's int8 logits have 13 dB."""
@@ -51,7 +46,7 @@ def _unsaid(common: Common, target: Target) -> str:
     if common.options.calibration is not None:
         common.remark(IMPLIED)
         return "int8"
-    if common.quantized_source and target.format == "onnx":
+    if common.quantized_source and (target.format == "onnx" or fitting(common, target.format) is not None):
         return "int8"
     return target.precision
 
@@ -92,8 +87,8 @@ def settle_io(given: BuildOptions, target: Target, precision: str) -> str:
 
 
 def settings(given: BuildOptions, target: Target, precision: str) -> QuantizeSettings | None:
-    """What is asked of the quantization; None where ranges need no data. The target's limits drive a mixed precision."""
-    if precision not in CALIBRATED:
+    """What is asked of the quantization; None where no ranges are looked for. The target's limits drive a mixed precision."""
+    if precision not in CALIBRATED or given.calibration is None:
         return None
     return QuantizeSettings(
         given.calibrator, given.repair, precision, target.quantization.min_sqnr_db.get(precision), target.limits.top1_drop, given.seed,

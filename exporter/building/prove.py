@@ -15,7 +15,19 @@ from exporter.formats import Artifact
 from exporter.graph import Graph
 from exporter.parity import Limits
 from exporter.proving.layers import compare_layers, first_divergence
-from exporter.proving.proof import Findings, breached, endings, fidelity, parity, require, run_artifact, to_graph, to_source, value_shapes
+from exporter.proving.proof import (
+    Finding,
+    Findings,
+    breached,
+    endings,
+    fidelity,
+    parity,
+    require,
+    run_artifact,
+    to_graph,
+    to_source,
+    value_shapes,
+)
 from exporter.runtimes.run import open_engine
 
 ENGINE_LIMIT_S = 900.0
@@ -63,10 +75,13 @@ def prove(common: Common, order: Order, basis: Basis, artifact: Artifact, clock:
         facts = dict(engine.facts)
     require(found, limits, what=artifact.path.name, against="the graph it was written from", where=where)
     outputs = to_source(graph.outputs, got)
-    against = fidelity(graph, common.reference, outputs, inner=got if order.quantized else None)
+    against = fidelity(graph, common.reference, outputs, inner=got if order.quantized or common.own is not None else None)
     if basis.exact:
         limits = common.fair(limits, against)
         _require_fidelity(common, against, limits, artifact)
+    elif common.own is not None:
+        seen = {name: Finding(f.before or f.output) for name, f in against.items()}
+        _require_fidelity(common, seen, order.guard, artifact)
     return Proof(found, against, outputs, facts, limits)
 
 

@@ -8,6 +8,7 @@ from exporter.array import Array
 from exporter.building.basis import Basis
 from exporter.building.clock import Clock
 from exporter.building.common import Common
+from exporter.building.inherited import inherited, rounded_values
 from exporter.building.order import Order
 from exporter.building.ranges import range_facts
 from exporter.building.stages import Step, cost
@@ -15,10 +16,10 @@ from exporter.cost.count import totals
 from exporter.errors import ParityError, UsageError, unknown_name
 from exporter.formats import load_writer
 from exporter.graph import Graph
-from exporter.graph.evaluate import evaluate
 from exporter.graph.files import save_graph
 from exporter.graph.qdq import layer_of
-from exporter.proving.proof import Findings, endings, parity, to_graph
+from exporter.proving.proof import Findings, parity, to_graph
+from exporter.quantization.layers import layer_report
 from exporter.quantization.outcome import Quantized
 from exporter.quantization.quantize import quantize
 
@@ -35,8 +36,12 @@ def basis_of(common: Common, order: Order, clock: Clock) -> Basis:
     Raises:
         ParityError: If a quantized Graph loses more than the target's guard allows; names the worst layers.
     """
+    if common.own is not None and common.options.calibration is None:
+        basis = inherited(common, order, clock)
+        keep(common, order, basis)
+        return basis
     if order.quantize is None:
-        return Basis(common.graph, common.graph, common.values)
+        return Basis(common.graph, common.graph, common.values, exact=not order.quantized)
     key = f"{order.target.format} {order.quantize} {order.guard}"
     if key not in common.bases:
         common.bases[key] = _quantized(common, order, clock)
@@ -45,8 +50,6 @@ def basis_of(common: Common, order: Order, clock: Clock) -> Basis:
 
 
 def _quantized(common: Common, order: Order, clock: Clock) -> Basis:
-    from exporter.quantization.layers import layer_report
-
     asked, writer = order.quantize, load_writer(order.target.format)
     assert asked is not None
     check_layers(common.graph, asked.keep_float)
@@ -75,15 +78,6 @@ def check_layers(graph: Graph, names: frozenset[str]) -> None:
     for name in sorted(names - known):
         problem = unknown_name("layer", name, known)
         raise UsageError(f"--keep-float {name}: no such layer in the cleaned graph", hint=problem.hint)
-
-
-def rounded_values(common: Common, graph: Graph) -> dict[str, Array]:
-    """A rounded Graph's outputs and what goes into their final activations, by value name."""
-    own = {str(o.name) for node in graph.nodes for o in node.outputs}
-    wanted = [p.name for p in common.graph.outputs]
-    wanted += [e.value for e in endings(common.graph).values() if e.value not in wanted and e.value in own]
-    with common.clock.stage("evaluate"):
-        return evaluate(graph, to_graph(common.graph.inputs, common.samples), wanted)
 
 
 def _guard(common: Common, order: Order, values: Mapping[str, Array], layers: list[dict[str, Any]]) -> None:
@@ -136,7 +130,9 @@ def graph_key(build_key: str) -> dict[str, str]:
 
 
 def keep(common: Common, order: Order, basis: Basis) -> None:
-    """The rounded Graph and the real one beside it in the store, for `verify --layers`."""
+    """The rounded Graph and the real one beside it in the store, for `verify --layers`; nothing where none is rounded."""
+    if basis.quantization is None:
+        return
     key = common.store.key("graph", **graph_key(order.build_key))
     if common.store.get("graph", key) is None:
         with common.store.put("graph", key) as folder:

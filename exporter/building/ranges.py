@@ -7,6 +7,7 @@ import numpy as np
 from exporter.formats.points import Range
 from exporter.graph.qdq import Affine
 from exporter.quantization.histogram import Histogram
+from exporter.quantization.layers import spanned
 from exporter.quantization.outcome import Quantized
 
 FIXED = "fixed by the engine"
@@ -22,21 +23,18 @@ def range_facts(result: Quantized) -> list[dict[str, Any]]:
 
 
 def _facts(name: str, how: Affine, h: Histogram, calibrator: str) -> dict[str, Any]:
-    used = spanned(how)
+    used, half = spanned(how), float(how.scale) / 2
     return {
         "value": name, "calibrator": calibrator, "dtype": how.dtype, "scale": float(how.scale), "zero_point": int(how.zero_point),
-        "seen": [float(x) for x in h.seen], "used": list(used), "saturated": saturated(h, used),
+        "seen": [float(x) for x in h.seen], "used": list(used), "saturated": saturated(h, (used[0] - half, used[1] + half)),
     }  # fmt: skip
 
 
-def spanned(how: Affine) -> Range:
-    """The reals of the smallest and of the largest stored number."""
-    low, high = how.limits
-    return (low - int(how.zero_point)) * float(how.scale), (high - int(how.zero_point)) * float(how.scale)
-
-
 def saturated(h: Histogram, used: Range) -> float:
-    """Share of all elements that lie beyond a range, 0..1; elements are taken as evenly spread within a bin."""
+    """Share of all elements that lie beyond a range, 0..1; elements are taken as evenly spread within a bin.
+
+    What is less than half a step beyond the numbers' range is rounded as everything else is, not cut off.
+    """
     total = int(h.counts.sum())
     if not total:
         return 0.0

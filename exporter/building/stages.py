@@ -17,6 +17,7 @@ from exporter.data import InputSpec
 from exporter.errors import MexportError, SourceError
 from exporter.graph import Graph, Port, shape_of
 from exporter.graph.files import load_graph, save_graph
+from exporter.graph.qdq import is_quantized, strip
 from exporter.passes.run import clean, fold
 from exporter.sources.open import LoadOptions, Source
 from exporter.store import Store
@@ -54,8 +55,11 @@ def _load(source: Source) -> Graph:
 
 
 def finished_graph(raw: Graph) -> tuple[Graph, list[Step]]:
-    """The Graph that files are written from, cleaned and folded on a clone that shares the weights; and what was done."""
-    graph = raw.clone()
+    """The float Graph that files are written from, cleaned and folded on a clone that shares the weights; and what was done.
+
+    Of a quantized source, the numbers that its integers stand for.
+    """
+    graph = strip(raw)[0] if is_quantized(raw) else raw.clone()
     return graph, [_step(graph, name, phase) for name, phase in (("clean", clean), ("fold", fold))]
 
 

@@ -143,13 +143,14 @@ def view_text(view: Sequence[Mapping[str, Any]]) -> str:
                       table(("value", "seen", *names), ranges)])  # fmt: skip
 
 
-def span(ends: Sequence[float]) -> str:
-    """A range, e.g. -1.25..6."""
-    return f"{ends[0]:.3g}..{ends[1]:.3g}"
+def span(ends: Sequence[float] | None) -> str:
+    """A range, e.g. -1.25..6; empty where it is not known."""
+    return "" if ends is None else f"{ends[0]:.3g}..{ends[1]:.3g}"
 
 
 def _used(found: Mapping[str, Any]) -> str:
-    return f"{span(found['used'])} {found['calibrator']} {100 * found['saturated']:.2g} %"
+    cut = "" if found["saturated"] is None else f" {100 * found['saturated']:.2g} %"
+    return f"{span(found['used'])} {found['calibrator']}{cut}"
 
 
 def comparison(c: Mapping[str, Any]) -> str:

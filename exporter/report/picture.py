@@ -44,7 +44,7 @@ def layers_svg(view: Sequence[Facts]) -> str:
 def _row(row: Facts, names: Sequence[str], y: float) -> list[str]:
     label = f"{row['value']} ({row['op']})"
     parts = [_text(EDGE, y + ROW - 3, label if len(label) <= 38 else f"…{label[-37:]}")]
-    ends = [x for entry in row["bundles"].values() if entry["range"] for x in (*entry["range"]["seen"], *entry["range"]["used"])]
+    ends = [x for entry in row["bundles"].values() if entry["range"] for x in (*(entry["range"]["seen"] or ()), *entry["range"]["used"])]
     for i, name in enumerate(names):
         entry = row["bundles"].get(name)
         if entry is not None:
@@ -70,7 +70,8 @@ def _span(span: Facts, ends: Sequence[float], y: float, colour: str) -> list[str
     def line(ends: Sequence[float], height: float, fill: str) -> str:
         return _box(start + (ends[0] - low) * unit, y + (ROW - height) / 2, (ends[1] - ends[0]) * unit, height, fill)
 
-    return [line(span["seen"], ROW - 4, "#d0d0d0"), line(span["used"], 4, colour)]
+    seen = [line(span["seen"], ROW - 4, "#d0d0d0")] if span["seen"] is not None else []
+    return [*seen, line(span["used"], 4, colour)]
 
 
 def _box(x: float, y: float, width: float, height: float, colour: str) -> str:

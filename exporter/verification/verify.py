@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.building.deliver import Outcome
-from exporter.building.options import PixelOptions
-from exporter.building.precision import QUANTIZED
+from exporter.building.options import QUANTIZED, PixelOptions
 from exporter.bundle import Bundle, find_bundles
 from exporter.errors import MexportError, ParityError, UsageError
 from exporter.parity import Limits
