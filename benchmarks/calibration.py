@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.markdown import table
 from benchmarks.results import Results, Row, Rows, again, wanted
 from benchmarks.sources import input_shape, keras_file, work_folder
 
@@ -128,8 +129,6 @@ def measure(name: str, images: int) -> Rows:
 
 def section(rows: Rows) -> str:
     """For docs/benchmarks.md."""
-    from benchmarks.markdown import table
-
     return INTRO + table(HEADS, [_line(key, row) for key, row in rows.items()])
 
 
