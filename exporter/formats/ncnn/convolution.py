@@ -137,6 +137,8 @@ def _rows_times_matrix(e: Emitter, node: ir.Node, a: ir.Value, b: ir.Value) -> N
             bias_name = next(v.name for v in after.inputs if v is not None and v is not out)
             out = after.outputs[0]
     rows = math.prod(dims(a)) // inputs
+    if rows > 1:
+        e.note(f"int8 is slower than float here: ncnn multiplies {rows} rows by one kernel for single rows")
     x = _flat(e, a) if rows == 1 else e.reshaped(e.blob(a), (rows, inputs))
 
     def matrix() -> Array:

@@ -32,6 +32,13 @@ GIVES_INT8 = frozenset({"Convolution", "ConvolutionDepthWise"})
 """Layers that can round their output; ncnn's InnerProduct cannot."""
 
 
+NO_WINOGRAD = 64
+"""Feature mask (parameter 31)."""
+
+WINOGRAD_LIMIT = 2**31 / 576
+"""ncnn's int8 Winograd transform holds 576 times a sum of products in an int32."""
+
+
 def wrong_in_groups(groups: int, inputs: int, outputs: int) -> bool:
     """Whether ncnn computes a grouped int8 convolution wrongly.
 
@@ -149,7 +156,31 @@ def finish(layers: list[Layer], kept: set[str]) -> dict[str, float]:
     return integers
 
 
+def overflows_winograd(weights: Array) -> bool:
+    """Whether a layer's sums may pass `WINOGRAD_LIMIT`, behind which ncnn's Winograd convolution gives garbage without a word.
+
+    For what is even in the input: its largest number times the sum of the weights. For what varies: 64, a standard deviation of half the
+    range, times four lengths of the weights. The worst case of all, every number at its end and of its weight's sign, is not covered:
+    it would take Winograd from most wide layers, and trained layers do not come near it.
+
+    Args:
+        weights: Integers, output channels first.
+    """
+    rows = weights.reshape(len(weights), -1).astype(np.float64)
+    reach = 127 * np.abs(rows.sum(axis=1)) + 4 * 64 * np.sqrt(np.square(rows).sum(axis=1))
+    return bool(reach.max() >= WINOGRAD_LIMIT)
+
+
+def _runs_winograd(layer: Layer) -> bool:
+    """3x3, no step, not dilated; depthwise layers go another way, and come to no such sums."""
+    if layer.kind not in GIVES_INT8:
+        return False
+    return [layer.params[i] for i in (1, 11, 2, 12, 3, 13)] == [3, 3, 1, 1, 1, 1]
+
+
 def _write(layer: Layer, how: Int8) -> None:
+    if _runs_winograd(layer) and overflows_winograd(layer.weights[0].load()):
+        layer.params[31] = NO_WINOGRAD
     layer.params[8] = TERMS[layer.kind] + REQUANTIZED * (how.output is not None)
     scales = [how.weight, np.array([how.input]), *([] if how.output is None else [np.array([how.output])])]
     layer.weights += [raw((1 / s.astype(np.float64)).astype(np.float32)) for s in scales]
