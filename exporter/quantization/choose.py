@@ -6,6 +6,7 @@ those first whose candidates differ most. What it chose on one half of the sampl
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -26,8 +27,11 @@ ALIKE = 0.02
 GAIN_DB = 0.02
 """A group changes its calibrator only for so much."""
 
-SHARE = 0.5
+SHARE = 0.4
 """Of the work allowed in all."""
+
+MOST = 400
+"""Candidates tried, however small the net."""
 
 Ranges = dict[str, Range]
 
@@ -58,52 +62,58 @@ def by_calibrator(name: str, draft: Draft) -> Choice:
     return Choice({**draft.ranges, **chosen}, dict.fromkeys(values, name))
 
 
-def auto(draft: Draft, gauge: Gauge) -> tuple[Choice, Repair]:
-    """The ranges that lose least; and what choosing group by group gave over the best single calibrator."""
-    search = _Search(draft, gauge)
-    whole = max(search.choices, key=search.quality)  # the first of equals: the order of CALIBRATORS
-    own = search.refine(whole)
-    before, after = (search.confirm(c) for c in (search.choices[whole], own))
-    kept = after.quality_db > before.quality_db
-    changed = tuple(v for v, name in own.names.items() if name != whole)
-    return own if kept else search.choices[whole], Repair("calibrators", kept, before, after, changed)
+class Search:
+    """The candidates of every group of values, and the switchboard they are tried on.
 
-
-class _Search:
-    """The candidates of every group, and the switchboard they are tried on."""
+    Args:
+        draft: What is quantized.
+        gauge: What measures.
+    """
 
     def __init__(self, draft: Draft, gauge: Gauge) -> None:
         scales = {w.weight: draft.quantization.constants[w.weight].scale for w in draft.points.weights}
-        self.draft, self.gauge = replace(draft, scales=scales), gauge
+        self.draft, self.gauge = draft, gauge
+        self._quick = replace(draft, scales={**scales, **draft.scales})
         self.choices = {name: by_calibrator(name, draft) for name in CALIBRATORS}
         self.board = Switchboard(draft.graph, draft.quantization, values=gauge.values)
         self.feeds = self.board.feeds(draft.quantization)
 
-    def quality(self, name: str) -> float:
-        return self.gauge.choose(self.board, self._numbers(self.choices[name].ranges)).quality_db
+    @cached_property
+    def whole(self) -> str:
+        """The calibrator that is best for the whole net; the first of equals, in the order of `CALIBRATORS`."""
+        return max(self.choices, key=lambda name: self._quality(self.choices[name]))
 
     def confirm(self, choice: Choice) -> Loss:
+        """On samples that no choice saw."""
         return self.gauge.confirm(self.board, self._numbers(choice.ranges))
 
-    def refine(self, start: str) -> Choice:
+    def best(self) -> tuple[Choice, Repair]:
+        """The ranges that lose least; and what choosing group by group gave over the best calibrator for all."""
+        start, own = self.choices[self.whole], self._refined()
+        before, after = self.confirm(start), self.confirm(own)
+        kept = after.quality_db > before.quality_db
+        changed = tuple(v for v, name in own.names.items() if name != self.whole)
+        return own if kept else start, Repair("calibrators", kept, before, after, changed)
+
+    def _quality(self, choice: Choice) -> float:
+        return self.gauge.choose(self.board, self._numbers(choice.ranges)).quality_db
+
+    def _refined(self) -> Choice:
         """Each group's own candidates, one group after another, from one calibrator for all."""
-        ranges, names = dict(self.choices[start].ranges), dict(self.choices[start].names)
-        best = self.quality(start)
-        left = self.gauge.affordable(SHARE, len(self.choices), 600)
-        for group in self._by_spread():
-            for name in self._candidates(group, start):
-                if not left:
-                    return Choice(ranges, names)
-                left -= 1
-                tried = {**ranges, **{v: self.choices[name].ranges[v] for v in group.values}}
-                found = self.gauge.choose(self.board, self._numbers(tried)).quality_db
-                if found > best + GAIN_DB:
-                    best, ranges = found, tried
-                    names.update({v: name for v in group.values if v in names})
+        start = self.choices[self.whole]
+        ranges, names = dict(start.ranges), dict(start.names)
+        best = self._quality(start)
+        tries = [(group, name) for group in self._by_spread() for name in self._candidates(group)]
+        for group, name in tries[: self.gauge.affordable(SHARE, len(self.choices), MOST)]:
+            tried = {**ranges, **{v: self.choices[name].ranges[v] for v in group.values if v in names}}
+            found = self._quality(Choice(tried, names))
+            if found > best + GAIN_DB:
+                best, ranges = found, tried
+                names.update({v: name for v in group.values if v in names})
         return Choice(ranges, names)
 
     def _numbers(self, ranges: Mapping[str, Range]) -> Feeds:
-        return self.board.renumber(self.feeds, self.draft.with_ranges(ranges).quantization)
+        return self.board.renumber(self.feeds, self._quick.with_ranges(ranges).quantization)
 
     def _by_spread(self) -> list[Group]:
         """Groups with a scale of their own, those first whose candidates differ most."""
@@ -114,9 +124,9 @@ class _Search:
         scales = [float(self._affine(group, name).scale) for name in self.choices]
         return max(scales) / min(scales)
 
-    def _candidates(self, group: Group, start: str) -> list[str]:
+    def _candidates(self, group: Group) -> list[str]:
         """Calibrators that give the group other numbers than those before them."""
-        found = [self._affine(group, start)]
+        found = [self._affine(group, self.whole)]
         names = []
         for name in self.choices:
             how = self._affine(group, name)

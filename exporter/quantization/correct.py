@@ -30,6 +30,9 @@ GAIN_DB = 0.1
 LEAST = 4
 """Samples that means are taken over, where time is short."""
 
+MOST = 16
+"""Samples that means are taken over: the two nets see the same, so their difference needs few."""
+
 SHARE = 0.15
 """Of the work allowed in all."""
 
@@ -51,7 +54,8 @@ def correct(draft: Draft, gauge: Gauge) -> tuple[Draft, Repair]:
     samples = _few(gauge, len(layers))
     wanted = raws.means(raws.real, samples, layers)
     before = gauge.confirm(raws.board, raws.feeds)
-    feeds, moved = raws.feeds, {}
+    feeds = raws.feeds
+    moved: dict[str, Array] = {}
     for layer in layers:
         shift = raws.means(feeds, samples, [layer])[layer.output] - wanted[layer.output]
         bias = feeds[layer.bias]
@@ -69,9 +73,9 @@ class _Raw:
 
     def __init__(self, draft: Draft, gauge: Gauge, outputs: list[str]) -> None:
         how = draft.quantization
-        self.board = Switchboard(draft.graph, how, draft.biases, gauge.values, raw=outputs)
+        self.board = Switchboard(draft.graph, how, draft.biases, values=gauge.values, raw=outputs)
         self.feeds = self.board.feeds(how)
-        self.real = self.board.feeds(how, self.board.sites, self.board.constants)
+        self.real = self.board.feeds(how, self.board.sites, self.board.constants, draft.base)
 
     def means(self, feeds: Feeds, samples: Mapping[str, Array], layers: list[_Layer]) -> dict[str, Array]:
         """Of each channel of the layers' outputs, over samples and places; float64."""
@@ -102,5 +106,5 @@ def _few(gauge: Gauge, runs: int) -> dict[str, Array]:
     """As many of the samples to choose by as there is time for; a run goes half through the net, on average."""
     count = len(next(iter(gauge.choosing.values())))
     affordable = 2 * gauge.affordable(SHARE, 1, 10**6) / max(runs, 1)
-    keep = max(LEAST, int(count * min(affordable, 1.0)))
+    keep = max(LEAST, min(MOST, int(count * affordable)))
     return {k: v[:keep] for k, v in gauge.choosing.items()}

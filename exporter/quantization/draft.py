@@ -22,7 +22,8 @@ class Draft:
     """A float Graph and the numbers chosen for it so far; a step makes a new one.
 
     Attributes:
-        graph: The float Graph: perhaps equalised, biases corrected, weights on their grid.
+        graph: The float Graph that is rounded: biases corrected, weights on their grid.
+        base: The same before that: what its layers should compute. Equalised, where the other is.
         statistics: Of its values.
         points: What is quantized of it.
         ranges: Chosen ranges, by value name.
@@ -31,6 +32,7 @@ class Draft:
     """
 
     graph: Graph
+    base: Graph
     statistics: Statistics
     points: Points
     ranges: Mapping[str, Range]
@@ -63,15 +65,19 @@ def begin(graph: Graph, statistics: Statistics, writer: Writer, keep: frozenset[
     """The first draft of a Graph, which stays as it is: ranges are what was seen."""
     own, seen = graph.clone(), statistics.seen()
     points = unshare(own, writer.points(own, seen, keep))
-    return Draft(own, statistics, points, seen, {}, keep)
+    return Draft(own, own, statistics, points, seen, {}, keep)
 
 
 def regroup(draft: Draft, writer: Writer, keep: frozenset[str]) -> Draft:
-    """The same numbers with other layers left in float."""
-    graph = draft.graph.clone()
-    points = unshare(graph, writer.points(graph, draft.statistics.seen(), keep))
+    """The same numbers with other layers left in float; these get back the constants that they had."""
+    base = draft.base.clone()
+    points = unshare(base, writer.points(base, draft.statistics.seen(), keep))
+    graph, known = base.clone(), draft.graph.model.graph.initializers
+    for name in {name for w in points.weights for name in (w.weight, w.bias) if name is not None and name in known}:
+        graph.model.graph.initializers[name].const_value = known[name].const_value
     kept = {w.weight for w in points.weights}
-    return Draft(graph, draft.statistics, points, draft.ranges, {k: v for k, v in draft.scales.items() if k in kept}, keep)
+    scales = {name: scale for name, scale in draft.scales.items() if name in kept}
+    return Draft(graph, base, draft.statistics, points, draft.ranges, scales, keep)
 
 
 def quantized_values(points: Points) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ class Gauge:
         self.values = tuple(dict.fromkeys(end.value for end in self.tails))
         self.choosing, self.confirming = halves(samples)
         self.runs = 0
-        self._references = {id(part): _reference(graph, part, self.values) for part in (self.choosing, self.confirming)}
+        self._references = {id(part): _outputs(graph, part, self.values) for part in (self.choosing, self.confirming)}
         self._cost = totals(graph).macs + ELEMENT_COST * _elements(graph)
 
     def choose(self, board: Switchboard, feeds: Feeds) -> Loss:
@@ -43,6 +43,14 @@ class Gauge:
     def confirm(self, board: Switchboard, feeds: Feeds) -> Loss:
         """Loss on the samples that no choice saw."""
         return self._loss(board, feeds, self.confirming)
+
+    def choose_graph(self, graph: Graph) -> Loss:
+        """As `choose`, of a Graph with its pairs: for those that no switchboard stands for."""
+        return self._loss_of(graph, self.choosing)
+
+    def confirm_graph(self, graph: Graph) -> Loss:
+        """As `confirm`, of a Graph with its pairs."""
+        return self._loss_of(graph, self.confirming)
 
     def affordable(self, share: float, least: int, most: int) -> int:
         """How many candidates a step may run.
@@ -55,12 +63,16 @@ class Gauge:
         count = len(next(iter(self.choosing.values())))
         return int(min(max(share * WORK / (self._cost * count), least), most))
 
+    def _loss_of(self, graph: Graph, samples: Mapping[str, Array]) -> Loss:
+        self.runs += 1
+        return loss(self.tails, self._references[id(samples)], _outputs(graph, samples, self.values))
+
     def _loss(self, board: Switchboard, feeds: Feeds, samples: Mapping[str, Array]) -> Loss:
         self.runs += 1
         return loss(self.tails, self._references[id(samples)], board.run(feeds, samples, self.values))
 
 
-def _reference(graph: Graph, samples: Mapping[str, Array], values: tuple[str, ...]) -> dict[str, Array]:
+def _outputs(graph: Graph, samples: Mapping[str, Array], values: tuple[str, ...]) -> dict[str, Array]:
     count = len(next(iter(samples.values())))
     evaluator = Evaluator(graph, values)
     parts = [evaluator.run({k: v[i : i + CHUNK] for k, v in samples.items()}) for i in range(0, count, CHUNK)]

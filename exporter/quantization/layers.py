@@ -63,6 +63,8 @@ def layer_report(quantized: Quantized, samples: Mapping[str, Array]) -> list[Lay
     rounded = {**{edge.value: numbers for edge, numbers in how.edges.items()}, **how.values}
     nodes = {layer_of(n): n for n in draft.graph.nodes}
     ends = {name: end_of(nodes[name], rounded) for name in draft.points.layers}
+    if not ends:
+        return []
     sums = _sums(draft.graph, quantized.graph, samples, tuple(dict.fromkeys(ends.values())), rounded)
     seen = draft.statistics.values
     found = []
@@ -107,7 +109,7 @@ def _sums(
         for v in values:
             a, b = want[v].astype(np.float64), got[v].astype(np.float64)
             total[v] += np.sum(a**2), np.sum((a - b) ** 2), _outside(a, rounded.get(v)), a.size
-    return {v: (t[0], t[1], t[2] / max(t[3], 1)) for v, t in total.items()}
+    return {v: (float(t[0]), float(t[1]), float(t[2] / max(t[3], 1))) for v, t in total.items()}
 
 
 def _outside(x: Array, how: Affine | None) -> float:

@@ -4,12 +4,18 @@ from collections.abc import Callable
 
 from exporter.formats import Writer
 from exporter.graph.qdq import insert
+from exporter.quantization.adaround import adaround
 from exporter.quantization.calibration import Calibration
-from exporter.quantization.choose import Choice, auto, by_calibrator
+from exporter.quantization.choose import Choice, Search, by_calibrator
+from exporter.quantization.correct import correct
 from exporter.quantization.draft import Draft, begin
+from exporter.quantization.equalise import equalised
 from exporter.quantization.gauge import Gauge
-from exporter.quantization.outcome import Quantized, Repair, Report
+from exporter.quantization.measure import Loss
+from exporter.quantization.mixed import mix
+from exporter.quantization.outcome import LayerLoss, Quantized, Repair, Report
 from exporter.quantization.settings import AUTO, QuantizeSettings
+from exporter.quantization.switchboard import Switchboard
 
 Tick = Callable[[str], None]
 """Told the name of each step as it begins."""
@@ -17,9 +23,15 @@ Tick = Callable[[str], None]
 ASKED = "asked for"
 """Why a layer stays in float."""
 
+EQUALISED_DB = 0.3
+"""Equalisation stays only for so much: it is a change of the net itself."""
+
 
 def quantize(calibration: Calibration, writer: Writer, settings: QuantizeSettings, tick: Tick | None = None) -> Quantized:
     """Quantize a Graph for a format.
+
+    Everything is measured on the calibration's samples: half of them make the choices, the other half confirm them. What does not help
+    there is taken back, and said.
 
     Args:
         calibration: The float Graph, which stays as it is, its statistics and a few samples.
@@ -30,8 +42,7 @@ def quantize(calibration: Calibration, writer: Writer, settings: QuantizeSetting
     Raises:
         UsageError: If a name in the settings is unknown.
     """
-    flow = _Flow(calibration, writer, settings, tick or (lambda step: None))
-    return flow.run()
+    return _Flow(calibration, writer, settings, tick or (lambda step: None)).run()
 
 
 class _Flow:
@@ -41,33 +52,74 @@ class _Flow:
         self.calibration, self.writer, self.settings, self.tick = calibration, writer, settings, tick
         self.repairs: list[Repair] = []
         self.kept = dict.fromkeys(sorted(settings.keep_float), ASKED)
+        self.sensitivity: tuple[LayerLoss, ...] = ()
 
     def run(self) -> Quantized:
         draft = begin(self.calibration.graph, self.calibration.statistics, self.writer, self.settings.keep_float)
-        gauge = self._gauge()
-        choice = self._ranges(draft, gauge)
-        draft = draft.with_ranges(choice.ranges)
-        return self._finish(draft, choice, gauge)
+        if not draft.points.layers or not self._measured():
+            choice = by_calibrator(self._plain(), draft)
+            return self._finish(draft.with_ranges(choice.ranges), choice, None, 0)
+        gauge = Gauge(self.calibration.graph, self.calibration.samples)
+        draft, choice = self._ranges(draft, gauge)
+        if self.settings.repair != "none":
+            draft = self._step("correcting biases", correct(draft, gauge))
+        if self.settings.repair == "thorough":
+            draft = self._step("rounding weights anew", adaround(draft, gauge, self.settings.seed))
+        if self.settings.precision == "mixed":
+            self.tick("choosing layers that stay float")
+            draft, why, self.sensitivity = mix(draft, self.writer, gauge, self.settings)
+            self.kept.update(why)
+            if why and self.settings.repair != "none" and draft.points.layers:
+                draft = self._step("correcting biases again", correct(draft, gauge))
+        loss = gauge.confirm_graph(insert(draft.graph, draft.quantization))
+        return self._finish(draft, choice, loss, gauge.runs)
 
-    def _gauge(self) -> Gauge | None:
-        """None where nothing is measured, which is quicker."""
+    def _measured(self) -> bool:
+        """Whether anything is chosen by measuring; it is quicker not to."""
         asked = self.settings
-        if asked.calibrator != AUTO and asked.repair == "none" and asked.precision == "int8":
-            return None
-        return Gauge(self.calibration.graph, self.calibration.samples)
+        return asked.calibrator == AUTO or asked.repair != "none" or asked.precision == "mixed"
 
-    def _ranges(self, draft: Draft, gauge: Gauge | None) -> Choice:
-        self.tick("ranges")
-        if self.settings.calibrator != AUTO or gauge is None:
-            return by_calibrator(self.settings.calibrator, draft)
-        choice, repair = auto(draft, gauge)
-        self.repairs.append(repair)
-        return choice
+    def _plain(self) -> str:
+        return "minmax" if self.settings.calibrator == AUTO else self.settings.calibrator
 
-    def _finish(self, draft: Draft, choice: Choice, gauge: Gauge | None) -> Quantized:
+    def _step(self, name: str, outcome: tuple[Draft, Repair]) -> Draft:
+        self.tick(name)
+        self.repairs.append(outcome[1])
+        return outcome[0]
+
+    def _ranges(self, draft: Draft, gauge: Gauge) -> tuple[Draft, Choice]:
+        """Ranges, and the Graph they are for: equalised where that helps."""
+        self.tick("choosing ranges")
+        if self.settings.repair != "none":
+            draft = self._equalise(draft, gauge)
+        if self.settings.calibrator != AUTO:
+            choice = by_calibrator(self.settings.calibrator, draft)
+        else:
+            choice, repair = Search(draft, gauge).best()
+            self.repairs.append(repair)
+        return draft.with_ranges(choice.ranges), choice
+
+    def _equalise(self, draft: Draft, gauge: Gauge) -> Draft:
+        """Compared with the same calibrator on statistics of the equalised net's own."""
+        graph, values = equalised(draft.graph, gauge.choosing)
+        if not values:
+            return draft
+        name = "mse" if self.settings.calibrator == AUTO else self.settings.calibrator
+        other = begin(graph, self.calibration.collect(graph), self.writer, draft.keep)
+        before, after = (self._confirmed(d.with_ranges(by_calibrator(name, d).ranges), gauge) for d in (draft, other))
+        kept = after.quality_db > before.quality_db + EQUALISED_DB
+        self.repairs.append(Repair("equalise", kept, before, after, values))
+        return other if kept else draft
+
+    def _confirmed(self, draft: Draft, gauge: Gauge) -> Loss:
+        board = Switchboard(draft.graph, draft.quantization, values=gauge.values)
+        return gauge.confirm(board, board.feeds(draft.quantization))
+
+    def _finish(self, draft: Draft, choice: Choice, loss: Loss | None, runs: int) -> Quantized:
         how = draft.quantization
+        rounded = {*how.values, *(edge.value for edge in how.edges), *how.constants}
         report = Report(
-            choice.names, None, tuple(self.repairs), self.kept, (), len(how.values) + len(how.edges), len(draft.points.layers),
-            gauge.runs if gauge else 0,
+            {v: name for v, name in choice.names.items() if v in rounded}, loss, tuple(self.repairs), self.kept, self.sensitivity,
+            len(how.values) + len(how.edges), len(draft.points.layers), runs,
         )  # fmt: skip
         return Quantized(insert(draft.graph, how), draft, report)

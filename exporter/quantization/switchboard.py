@@ -39,14 +39,16 @@ class Switchboard:
         constants: Further constants to steer, e.g. biases that stay float.
         values: Inner values wanted, besides the outputs.
         raw: Inner values wanted as they are before they are rounded; see `raw_of`.
+        reads: Layers whose first input is wanted as they see it; see `input_of`.
 
     Raises:
         EngineError: If onnxruntime refuses the graph.
     """
 
     def __init__(
-        self, graph: Graph, quantization: Quantization, constants: Iterable[str] = (), values: Iterable[str] = (), raw: Iterable[str] = ()
-    ) -> None:
+        self, graph: Graph, quantization: Quantization, constants: Iterable[str] = (), *, values: Iterable[str] = (),
+        raw: Iterable[str] = (), reads: Iterable[str] = (),
+    ) -> None:  # fmt: skip
         self.graph = graph
         self.sites: tuple[Site, ...] = (*quantization.values, *quantization.edges)
         self.constants = tuple(dict.fromkeys((*quantization.constants, *constants)))
@@ -58,7 +60,9 @@ class Switchboard:
         for name in self.constants:
             _feed(steered, name, nodes.get(name))
         outputs = [str(v.name) for v in steered.model.graph.outputs]
-        self._session = Evaluator(steered, list(dict.fromkeys((*outputs, *values, *map(self.raw_of, raw))))).session
+        inputs = {str(v.name) for v in steered.model.graph.inputs}
+        wanted = dict.fromkeys((*outputs, *values, *map(self.raw_of, raw), *map(self.input_of, reads)))
+        self._session = Evaluator(steered, [name for name in wanted if name not in inputs]).session
 
     def feeds(
         self, quantization: Quantization, off: Iterable[Site] = (), float_constants: Iterable[str] = (), graph: Graph | None = None
@@ -97,8 +101,9 @@ class Switchboard:
         """As `run`, a few samples at a time: for values of which more would not fit in memory."""
         count = len(next(iter(samples.values())))
         for i in range(0, count, CHUNK):
-            found = self._chunk(feeds, {k: v[i : i + CHUNK] for k, v in samples.items()}, values)
-            yield dict(zip(values, found, strict=True))
+            few = {k: v[i : i + CHUNK] for k, v in samples.items()}
+            computed = [name for name in values if name not in few]
+            yield {**few, **dict(zip(computed, self._chunk(feeds, few, computed) if computed else (), strict=True))}
 
     def raw_of(self, value: str) -> str:
         """What a value is called before it is rounded."""
