@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from collections.abc import Set as AbstractSet
+from typing import Any, cast
 
 from exporter.array import Array
 from exporter.building.basis import Basis
@@ -14,7 +15,9 @@ from exporter.building.ranges import range_facts
 from exporter.building.stages import Step, cost
 from exporter.cost.count import totals
 from exporter.errors import ParityError, UsageError, unknown_name
-from exporter.formats import load_writer
+from exporter.formats import Writer, load_writer
+from exporter.formats.onnx import points as onnx_points
+from exporter.formats.points import Points, Ranges
 from exporter.graph import Graph
 from exporter.graph.files import save_graph
 from exporter.graph.qdq import layer_of
@@ -42,7 +45,7 @@ def basis_of(common: Common, order: Order, clock: Clock) -> Basis:
         return basis
     if order.quantize is None:
         return Basis(common.graph, common.graph, common.values, exact=not order.quantized)
-    key = f"{order.target.format} {order.quantize} {order.guard}"
+    key = f"{order.target.format} {order.quantize} {order.guard} {order.options.io}"
     if key not in common.bases:
         common.bases[key] = _quantized(common, order, clock)
     keep(common, order, common.bases[key])
@@ -50,7 +53,7 @@ def basis_of(common: Common, order: Order, clock: Clock) -> Basis:
 
 
 def _quantized(common: Common, order: Order, clock: Clock) -> Basis:
-    asked, writer = order.quantize, load_writer(order.target.format)
+    asked, writer = order.quantize, cast(Writer, Rounding(order))
     assert asked is not None
     check_layers(common.graph, asked.keep_float)
     calibrated = common.calibrated
@@ -66,6 +69,19 @@ def _quantized(common: Common, order: Order, clock: Clock) -> Basis:
     calibration = {**calibrated.facts, "calibrator": asked.calibrator, "repair": asked.repair}
     step = _step(result, order, seconds)
     return Basis(result.graph, result.draft.graph, values, False, (step,), calibration, facts, _notes(order, result, calibrated.warnings))
+
+
+class Rounding:
+    """A format as `quantize` asks it: what it rounds when the file's inputs and outputs have the type that was ordered."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+
+    def points(self, graph: Graph, ranges: Ranges, keep_float: AbstractSet[str]) -> Points:
+        """See `exporter.formats.Writer`."""
+        if self.order.target.format == "onnx":  # the others round their ends whatever the type outside
+            return onnx_points(graph, ranges, keep_float, self.order.options.io)
+        return load_writer(self.order.target.format).points(graph, ranges, keep_float)
 
 
 def check_layers(graph: Graph, names: frozenset[str]) -> None:

@@ -51,7 +51,7 @@ def manifest(common: Common, order: Order, basis: Basis, *, artifact: Artifact, 
         "limits": checks,
         "artifact": artifact_facts(artifact),
         "load": common.load_options.to_json(),
-        "notes": [*notes(common), *basis.notes],
+        "notes": [*notes(common), *basis.notes, *_in_float(artifact)],
         "samples": {"n": count, "from": samples_name(common), "input_range_known": input_range(common)},
         "numbers": [*numbers, *_sizes(common, artifact)],
         "tools": tool_versions(),
@@ -83,6 +83,14 @@ def notes(common: Common) -> list[str]:
         *common.notes,
         "input range unknown: verified on random numbers of mean 0 and deviation 1; say it with --mean and --std, or give --samples",
     ]
+
+
+def _in_float(artifact: Artifact) -> list[str]:
+    """Layers of an integer file that run in float, with the writer's reasons."""
+    if not artifact.floats:
+        return []
+    named = "; ".join(f"{p.layer} ({p.op}): {p.reason}" for p in artifact.floats)
+    return [f"{len(artifact.floats)} layer{'s' * (len(artifact.floats) > 1)} of this integer file run in float: {named}"]
 
 
 def input_range(common: Common) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exporter.report.markdown import count, numbers, size, table
+from exporter.report.rounding import calibration, quantization
 
 Facts = Mapping[str, Any]
 
@@ -21,7 +22,7 @@ AWAY = ("docker:", "adb:")
 
 def render(manifest: Facts) -> str:
     """The whole report as Markdown."""
-    parts = (_summary, _warnings, _source, _proof, _sizes, _steps, _calibration, _preprocessing, _build, _latency, _tools)
+    parts = (_summary, _warnings, _source, _proof, _sizes, _steps, calibration, quantization, _preprocessing, _build, _latency, _tools)
     return "\n\n".join(text for part in parts if (text := part(manifest))) + "\n"
 
 
@@ -139,11 +140,6 @@ def _settings(settings: Facts) -> str:
     """Settings in words; a table inside is spelt out, an empty one left away."""
     words = [", ".join(f"{n} {k}" for k, n in v.items()) if isinstance(v, Mapping) else f"{k} = {v}" for k, v in settings.items()]
     return ", ".join(filter(None, words))
-
-
-def _calibration(m: Facts) -> str:
-    c = m["calibration"]
-    return f"## Calibration\n\n{c['samples']} samples, sha256 `{c['sha256']}`." if c else ""
 
 
 def _preprocessing(m: Facts) -> str:
