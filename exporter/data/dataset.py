@@ -49,7 +49,7 @@ class Some:
     of: Samples
     indices: Sequence[int]
 
-    @property
+    @cached_property
     def names(self) -> Sequence[str]:
         """See `Samples`."""
         return [self.of.names[i] for i in self.indices]
