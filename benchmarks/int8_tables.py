@@ -80,7 +80,7 @@ def _losses(name: str, rows: Rows) -> list[str]:
 def _lost(row: Row, reference: Row) -> str:
     if "right" not in row:
         return REFUSED if "error" in row or row.get("peer", "").startswith("fails") else NOTHING
-    return f"{lost(row, reference)} pictures" if reference["n"] <= FEW else f"{points(row, reference):.2f}"
+    return f"{lost(row, reference)} of {reference['n']}" if reference["n"] <= FEW else f"{points(row, reference):.2f}"
 
 
 def _sqnr(row: Row) -> str:
@@ -96,8 +96,12 @@ def _figures(rows: Rows) -> str:
     lines = [
         [f"{_short(v.name)} {v.file_format}", v.figure, v.got.replace("|", "/"), {True: "yes", False: "no", None: "pending"}[v.holds]]
         for v in found
+        if v.holds is not True
     ]
-    told = f"{held} of {len(found)} figures hold, {pending} are pending.\n\n"
+    told = f"{held} of {len(found)} figures hold, {pending} are pending.\n"
+    if not lines:
+        return told
+    told += "Those that do not:\n\n"
     return told + table(["model, format", "asked", "got", "holds"], lines)
 
 
