@@ -185,9 +185,7 @@ def carry(quantization: Quantization, graph: Graph) -> Quantization:
     }
     arrays = {name: const(value) for name, value in graph.model.graph.initializers.items()}
     constants = {
-        name: how
-        for name, how in quantization.constants.items()
-        if (array := arrays.get(name)) is not None and _is_on_grid(array, how)
+        name: how for name, how in quantization.constants.items() if (array := arrays.get(name)) is not None and _is_on_grid(array, how)
     }
     return Quantization({name: how for name, how in quantization.values.items() if name in values}, edges, constants)
 

@@ -136,6 +136,21 @@ def test_an_integer_input_is_dequantized_by_floats(tmp_path: Path) -> None:
     assert np.abs(evaluate(graph, {"x": x})["y"] - reference).max() <= 25 * 1e-6
 
 
+def test_one_scale_said_once_a_channel_is_one(tmp_path: Path) -> None:
+    path = saved(
+        tmp_path,
+        """g (float[N,3] x) => (float[N,3] y, float[N,3] v) { e = Exp (x) q = QuantizeLinear (e, s, z) y = DequantizeLinear (q, s, z)
+        d = DequantizeLinear <axis = 1> (q, ss, zz) v = Sqrt (d) }""",
+        ss=np.full(3, 0.1, np.float32),
+        zz=np.full(3, 7, np.uint8),
+    )
+    x = RNG.uniform(-2, 3, (4, 3)).astype(np.float32)
+    with open_source(path) as source:
+        graph, reference = source.load(), source.reference({"x": x})
+    got = evaluate(graph, {"x": x})
+    assert all(np.array_equal(reference[name], got[name]) for name in ("y", "v"))  # the same float32 product of the same integer
+
+
 def test_weights_by_blocks_become_float(tmp_path: Path) -> None:
     stored = RNG.integers(-8, 8, (6, 5)).astype(np.int8)
     scales = RNG.uniform(0.1, 0.2, (3, 5)).astype(np.float32)

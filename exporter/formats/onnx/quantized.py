@@ -5,20 +5,60 @@ import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.formats.onnx.integer import is_clamp, is_move
-from exporter.graph import Graph, const, sole_consumer
-from exporter.graph.qdq import affine_of, same
+from exporter.graph import Graph, add_constant, const, insert_node, shape_of, sole_consumer
+from exporter.graph.qdq import Affine, affine_of, same
 
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 
 
-def arrange(graph: Graph) -> None:
+Gone = dict[ir.Value, tuple[ir.Value, Affine]]
+"""Rounded values that are gone: the integers that hold them, and how."""
+
+
+def arrange(graph: Graph) -> Gone:
     """Prepare a quantized graph for its file, in place; what it computes stays the same number for number."""
+    gone: Gone = {}
     for node in graph.nodes:
         if node.op_type == QUANTIZE and _is_told_twice(node):
             _skip(graph, node)
     for node in graph.nodes:
         if node.op_type == "Pad" and is_move(node):
-            _pad_integers(graph, node)
+            _pad_integers(graph, node, gone)
+    for node in graph.nodes:
+        if node.op_type in _ROUNDED_UNASKED and _looks_unfinished(node):
+            _leave_float(graph, node, gone)
+    return gone
+
+
+_ROUNDED_UNASKED = ("Conv", "ConvTranspose", "Gemm")
+"""Layers whose float weights onnxruntime rounds, one scale for all, where their input comes out of a pair and their output goes into one
+(WeightBiasQuantization): a layer that was kept float would lose more than it does in int8."""
+
+
+def _looks_unfinished(node: ir.Node) -> bool:
+    """Whether a layer has float weights, or a float bias, and a rounded input."""
+    x = node.inputs[0]
+    maker = x.producer() if x is not None else None
+    rounded = maker is not None and maker.op_type == DEQUANTIZE and affine_of(maker).axis is None
+    return rounded and any(const(v) is not None and v is not None and v.dtype == ir.DataType.FLOAT for v in node.inputs[1:])
+
+
+def _leave_float(graph: Graph, node: ir.Node, gone: Gone) -> None:
+    """Give a layer a DequantizeLinear of its own with the same scale for each channel: what has many scales is left alone."""
+    x = node.inputs[0]
+    maker = x.producer() if x is not None else None
+    assert x is not None
+    assert maker is not None
+    shape = shape_of(x)
+    axis = next((i for i, d in enumerate(shape) if i and d > 1), None)
+    if axis is None:
+        return
+    how, name = affine_of(maker), f"{x.name}__float"
+    parts = [add_constant(graph, f"{name}_{k}", np.full(shape[axis], a)) for k, a in (("scale", how.scale), ("zero", how.zero_point))]
+    own = insert_node(graph, node, DEQUANTIZE, [maker.inputs[0], *parts], name, axis=axis)
+    own.shape = x.shape
+    node.replace_input_with(0, own)
+    _remove_unread_pair(graph, maker, gone)
 
 
 def _skip(graph: Graph, quantize: ir.Node) -> None:
@@ -30,7 +70,7 @@ def _skip(graph: Graph, quantize: ir.Node) -> None:
     _remove_unread(graph, clamp)
 
 
-def _pad_integers(graph: Graph, pad: ir.Node) -> None:
+def _pad_integers(graph: Graph, pad: ir.Node, gone: Gone) -> None:
     """Pad with the zero point: onnxruntime would go through float, as its rules for pairs leave Pad out."""
     before, after = pad.inputs[0].producer() if pad.inputs[0] is not None else None, sole_consumer(pad.outputs[0])
     if before is None or after is None or before.op_type != DEQUANTIZE or after.op_type != QUANTIZE:
@@ -45,7 +85,14 @@ def _pad_integers(graph: Graph, pad: ir.Node) -> None:
     stored.replace_all_uses_with(out)
     graph.model.graph.remove(after, safe=True)
     out.name = name
-    _remove_unread(graph, before)
+    _remove_unread_pair(graph, before, gone)
+
+
+def _remove_unread_pair(graph: Graph, dequantize: ir.Node, gone: Gone) -> None:
+    real, integers = dequantize.outputs[0], dequantize.inputs[0]
+    if not real.uses() and not real.is_graph_output() and integers is not None:
+        gone[real] = integers, affine_of(dequantize)
+    _remove_unread(graph, dequantize)
 
 
 def _remove_unread(graph: Graph, node: ir.Node) -> None:

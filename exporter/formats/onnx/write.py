@@ -62,8 +62,7 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
     work = safe(graph).clone() if quantized else graph.clone()
     names = {id(v): v.name or "" for v in _values(work)}
     inline_composites(work)
-    if quantized:
-        arrange(work)
+    gone = arrange(work) if quantized else {}
     if options.precision in WEIGHT_PRECISIONS:
         store_weights(work, options.precision)
     ports = [] if options.io == "float32" else integer_ports(work, options.io)
@@ -74,6 +73,7 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
         halve(work)
     go_around(work)
     taps = {names[id(v)]: _tap(v, names[id(v)]) for v in _values(work) if id(v) in names and _tappable(v)}
+    taps |= {names[id(v)]: in_integers(_tap(stored, names[id(v)]), how) for v, (stored, how) in gone.items() if stored.shape is not None}
     path = folder / "model.onnx"
     _save(work, path, _opset(options))
     return Artifact("onnx", path, (path,), options.precision, tuple(inputs), tuple(outputs), taps)
@@ -95,9 +95,14 @@ def _values(graph: Graph) -> list[ir.Value]:
 
 
 def _tappable(value: ir.Value) -> bool:
-    """Whether a file's value can be told from outside: what is about to be rounded exists in the engine no longer."""
+    """Whether a file's value can be told from outside: constants tell nothing, what is about to be rounded is gone."""
     maker = value.producer()
-    known = maker is not None and value.shape is not None and bool(value.name)
+    known = (
+        maker is not None
+        and any(v is not None and v.const_value is None for v in maker.inputs)
+        and value.shape is not None
+        and bool(value.name)
+    )
     raw = maker is not None and maker.op_type != "DequantizeLinear" and any(u.op_type == "QuantizeLinear" for u in value.consumers())
     return known and not raw and value.dtype in (ir.DataType.FLOAT, ir.DataType.FLOAT16)
 

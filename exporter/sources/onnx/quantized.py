@@ -97,8 +97,18 @@ def _linear(graph: ir.Graph, node: ir.Node, stands: dict[ir.Value, Affine], stra
         _replace(graph, node, _by_blocks(node, array))
     elif stored.is_graph_input():
         _from_integers(graph, node)
-    elif array is None and not (stored in stands and same(stands[stored], affine_of(node))):
+    elif array is None and not (stored in stands and same(stands[stored], _uniform(affine_of(node)))):
         strange.append(named(node))
+    elif array is None:
+        builder = Builder(graph, node)
+        builder.take_over(builder.dequantize(stored, stands[stored]))
+
+
+def _uniform(how: Affine) -> Affine:
+    """One scale where all channels have the same."""
+    if how.axis is None or how.scale.size == 0 or (how.scale != how.scale[0]).any() or (how.zero_point != how.zero_point[0]).any():
+        return how
+    return Affine(how.scale[0].reshape(()), how.zero_point[0].reshape(()))
 
 
 def _by_blocks(node: ir.Node, stored: Array) -> Array:
