@@ -5,6 +5,7 @@ import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.formats.onnx.integer import is_clamp, is_move
+from exporter.formats.onnx.normalise import normalise_by_conv
 from exporter.graph import Graph, add_constant, const, insert_node, shape_of, sole_consumer
 from exporter.graph.qdq import Affine, affine_of, same
 
@@ -16,11 +17,12 @@ Gone = dict[ir.Value, tuple[ir.Value, Affine]]
 
 
 def arrange(graph: Graph) -> Gone:
-    """Prepare a quantized graph for its file, in place; what it computes stays the same number for number."""
+    """Prepare a quantized graph for its file, in place; what it computes stays the same, up to ties of the rounding."""
     gone: Gone = {}
     for node in graph.nodes:
         if node.op_type == QUANTIZE and _is_told_twice(node):
             _skip(graph, node)
+    normalise_by_conv(graph)
     for node in graph.nodes:
         if node.op_type == "Pad" and is_move(node):
             _pad_integers(graph, node, gone)

@@ -15,6 +15,7 @@ from tests.formats.onnx.test_onnx_int8 import W, kernels, quantize, run, sqnr_db
 from tests.graphs import graph_from_text, random_inputs
 
 SIZE = 8
+UNARY = {"leaky": "LeakyRelu", "sigmoid": "Sigmoid", "swish": "HardSwish"}
 
 
 def random_graph(seed: int) -> Graph:
@@ -52,7 +53,7 @@ def random_graph(seed: int) -> Graph:
                 lines.append(f"{out} = MaxPool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> ({source})")
                 maps.append((out, channels))
             case "leaky" | "sigmoid" | "swish" as op:
-                lines.append(f"{out} = {dict(leaky='LeakyRelu', sigmoid='Sigmoid', swish='HardSwish')[op]} ({source})")
+                lines.append(f"{out} = {UNARY[op]} ({source})")
                 maps.append((out, channels))
             case "shuffle" if channels % 2 == 0:
                 lines.append(f"{out} = mexport.ChannelShuffle <group = 2> ({source})")
