@@ -41,7 +41,7 @@ def _sample(spec: InputSpec, prep: Preprocessing | None, rng: np.random.Generato
     if prep is None or prep.assumed:
         return rng.standard_normal(spec.shape, np.float32)
     pixels = rng.integers(0, 256, spec.shape)
-    return fit(pixels if pixels.ndim != 3 else _channels_last(pixels, spec), spec, prep, "synthetic samples")
+    return fit(pixels if pixels.ndim != 3 else _channels_last(pixels, spec), spec, prep, "synthetic samples").reshape(spec.shape)
 
 
 def _channels_last(pixels: Array, spec: InputSpec) -> Array:

@@ -37,7 +37,7 @@ def batch_norm_affine(node: ir.Node) -> Affine | None:
 def binary_affine(node: ir.Node) -> Affine | None:
     """A Mul or Add with one number, or one a channel, as scale and shift; None for others."""
     y, constant = node.outputs[0], const_input(node, 1)
-    if constant is None or constant.dtype != np.float32 or y.shape is None or rank_of(node.inputs[0]) != len(y.shape) < 2:
+    if constant is None or constant.dtype != np.float32 or y.shape is None or len(y.shape) < 2:
         return None
     if node.inputs[0] is None or node.inputs[0].shape != y.shape:
         return None

@@ -55,8 +55,10 @@ def _constant_last(node: ir.Node) -> int:
 
 
 def _chain(graph: Graph, node: ir.Node) -> int:
-    """n inputs as n - 1 nodes of two."""
+    """n inputs as n - 1 nodes of two; one is what it is."""
     op, mean, count = _CHAINS[node.op_type], node.op_type == "Mean", len(node.inputs)
+    if count == 1:
+        return become(node, "Identity", [node.inputs[0]])
     total, *rest = node.inputs
     for i, value in enumerate(rest[:-1]):
         total = insert_node(graph, node, op, [total, value], f"{node.outputs[0].name}_{i + 1}")

@@ -145,6 +145,8 @@ def _sigmoid(node: ir.Node) -> int:
 
 def _leaky(node: ir.Node) -> int:
     """max(x, a x) with 0 < a < 1."""
+    if len(node.inputs) != 2:
+        return 0
     for x, other in (tuple(node.inputs), tuple(node.inputs)[::-1]):
         terms = product(other) if other is not None and made_by(other, "Mul") is not None else None
         if x is not None and terms is not None and terms.values == (x,) and 0 < terms.number < 1:

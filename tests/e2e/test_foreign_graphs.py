@@ -64,6 +64,14 @@ CASES["int32_slice"] = model(
     "g (float[1,6,8] x) => (float[1,3,8] y) { r = Relu(x) y = Slice(r, s, e, a) }",
     {"s": np.array([0, 0], "i4"), "e": np.array([2**31 - 1, 3], "i4"), "a": np.array([0, 1], "i4")},
 )
+STRANGE = {
+    "rank1": ("(float[N] x) => (float[N] y) { y = Add(x, c) }", {"c": W(1)}),
+    "truth": ("(float[N,8] x) => (bool[N,8] y) { a = Greater(x, c) b = Less(x, d) y = Xor(a, b) }", {"c": W(8), "d": W(8)}),
+    "alone": ("(float[N,8] x) => (float[N,8] y) { a = Max(x) b = Concat<axis=1>(a) y = Sum(b) }", {}),
+    "nothing": ("(float[N,8] x) => (float[N,8] x) { }", {}),
+}
+"""Legal, and seldom seen: one number a sample, truth values out, n-ary operators of one input, no operator at all."""
+CASES |= {name: model(f"g {text}", inits) for name, (text, inits) in STRANGE.items()}
 
 
 @pytest.fixture

@@ -115,6 +115,17 @@ GRAPHS: dict[str, tuple[onnx.ModelProto, str, str]] = {
         r"input sr is a single number \(int64\)",
         "numpy.array(VALUE, 'int64'), 'sr')",
     ),
+    "computed weights": (
+        model("g (float[1,2,4,4] x) => (float[1,1,4,4] y) { w = GlobalAveragePool(x) y = Conv(x,w) }"),
+        r"y \(Conv\): its weights are computed",
+        "--outputs w",
+    ),
+    "mask of a dropout": (model("g (float[N,3] x) => (float[N,3] y, bool[N,3] m) { y,m = Dropout(x) }"), "its mask is used", ""),
+    "newer operator": (
+        model("g (float[N,4,8] x) => (float[N,4,8] y) { y = Attention<q_num_heads=2,kv_num_heads=2>(x,x,x) }", opset=23, ir=11),
+        r"y \(Attention\): an operator of a newer set than 20",
+        "",
+    ),
     "recurrent state": (
         model(
             """g (float[batch,5,3] x, float[1,batch,4] h) => (float[batch,5,4] y) { t = Transpose<perm=[1,0,2]>(x)

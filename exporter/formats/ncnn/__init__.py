@@ -98,7 +98,8 @@ def _tensors(
     """Inputs, outputs and taps; ncnn hands out a blob between int8 layers as integers in float32, which its scale makes real."""
     made = {blob for layer in layers for blob in layer.outputs}
     ranks = {v.name: len(shape_of(v)) for v in graph.model.graph.inputs}
-    ranks |= {v.name: len(v.shape) for node in graph.nodes for v in node.outputs if v.shape is not None and (v.dtype == ir.DataType.FLOAT or v.is_graph_output())}
+    values = [v for node in graph.nodes for v in node.outputs if v.dtype == ir.DataType.FLOAT or v.is_graph_output()]
+    ranks |= {v.name: len(v.shape) for v in values if v.shape is not None}
     renamed = {emitter.where[port.name].name: f"out{i}" for i, port in reversed(list(enumerate(graph.outputs)))}
 
     def tensor(graph_name: str, blob: Blob, name: str) -> Tensor:

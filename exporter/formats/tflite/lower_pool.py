@@ -55,7 +55,10 @@ def _average(e: Emitter, node: ir.Node, x: TfTensor, w: Window, mode: str) -> Tf
 
 
 def _window(node: ir.Node) -> Window:
-    w = window(node, attr(node, "kernel_shape"))
+    kernel = attr(node, "kernel_shape")
+    if len(kernel) > 2:
+        raise Refused(f"it pools {len(kernel)} axes; one and two are known")
+    w = window(node, kernel)
     if w.dilations != (1, 1):
         raise Refused(f"its dilation is {w.dilations}; pools without dilation are known")
     return w

@@ -62,7 +62,8 @@ def _constant(node: ir.Node, one: Facts, two: Facts) -> None:
 def _same(a: Fact | None, b: Fact | None) -> bool:
     if a is None or b is None or a.value is None or b.value is None:
         return False
-    return a.value is b.value or (a.value.shape == b.value.shape and bool(np.array_equal(a.value, b.value)))
+    fractions = a.value.dtype.kind == "f"
+    return a.value is b.value or (a.value.shape == b.value.shape and bool(np.array_equal(a.value, b.value, equal_nan=fractions)))
 
 
 ELEMENTWISE = {"Add", "Sub", "Mul", "Div", "Min", "Max", "Pow", "Where", "PRelu", "And", "Or", "Equal", "Less", "Greater"}

@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.errors import SourceError
-from exporter.graph import attr
+from exporter.graph import OPSET, attr
 from exporter.sources.onnx.facts import Facts
 from exporter.sources.onnx.walk import named
 
@@ -63,13 +63,32 @@ def _reason(node: ir.Node, facts: Facts) -> str | None:
         return None
     if node.op_type.startswith("Sequence"):
         return _CONTROL
+    if node.op_type in REFUSED or not defs.has(node.op_type):
+        return REFUSED.get(node.op_type, _UNKNOWN)
+    if not defs.has(node.op_type, OPSET, ""):
+        return f"an operator of a newer set than {OPSET}, which is the newest that is read; export with an older one"
+    return _setting(node, facts)
+
+
+def _setting(node: ir.Node, facts: Facts) -> str | None:
+    """What of an operator that we know cannot be exported."""
     trains = "exported in training mode; call `model.eval()` before the export"
     if node.op_type == "BatchNormalization" and (attr(node, "training_mode", 0) or len(node.outputs) > 1):
         return trains
+    if node.op_type in ("Conv", "ConvTranspose") and _computed(node.inputs[1], facts):
+        return "its weights are computed from the input, not constant"
+    if node.op_type == "Dropout" and any(v.uses() or v.is_graph_output() for v in node.outputs[1:]):
+        return "its mask is used, which is all true outside training"
     if node.op_type == "Dropout":
         mode = facts.constant(node, 2)
         return trains if mode is not None and bool(np.any(mode)) else None
-    return REFUSED.get(node.op_type) or (None if defs.has(node.op_type) else _UNKNOWN)
+    return None
+
+
+def _computed(value: ir.Value | None, facts: Facts) -> bool:
+    fact, maker = facts.of(value), value.producer() if value is not None else None
+    dequantized = maker is not None and maker.op_type == "DequantizeLinear"
+    return fact is not None and fact.value is None and not dequantized
 
 
 def living(graph: ir.Graph) -> list[ir.Node]:
