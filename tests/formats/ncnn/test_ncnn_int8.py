@@ -12,11 +12,13 @@ from exporter.formats import ncnn
 from exporter.formats.artifact import WriteOptions
 from exporter.graph.qdq import Affine, Edge, Quantization, affine, insert
 from exporter.inspection.ncnn import inspect_ncnn
+from exporter.runtimes.settings import runtime_options
 from tests.formats.ncnn.integers import convolved, lines, near_half, quantized, rounded, run, scales, stored, worst_db, written
 from tests.formats.ncnn.test_ncnn_files import net
 from tests.graphs import graph_from_text, random_inputs
 
 R = np.random.default_rng(1)
+START = R.bit_generator.state
 FLOAT = 3e-6
 """Float32 rounding of one product of scales, one sum with the bias and one activation."""
 
@@ -56,6 +58,12 @@ ACTIVATIONS = {
 }
 
 PACKING = {"packed": None, "unpacked": {"use_packing_layout": False}, "the engine's defaults": {}}
+
+
+@pytest.fixture(autouse=True)
+def the_same_numbers_whatever_ran_before() -> None:
+    """Whether an integer lies next to a half is a matter of the numbers drawn."""
+    R.bit_generator.state = START
 
 
 def f(*shape: int) -> Array:
@@ -155,16 +163,16 @@ def test_convolutions_of_one_axis_run_as_maps_of_one_row(group: int, tmp_path: P
     artifact, session = written(qdq, tmp_path)
     assert lines(artifact) == [("Convolution" if group == 1 else "ConvolutionDepthWise", 102 if group == 1 else 101), ("Convolution", 2)]
     assert artifact.outputs[0].shape == (4, 6)
-    assert worst_db(qdq, artifact, session, x) >= 50  # one integer of some hundred may round the other way: 1 in 127
+    assert worst_db(qdq, artifact, session, x) >= 40  # an integer of a few dozen may round the other way: 1 in 127
 
 
 def test_what_passes_on_integers_and_what_does_not(tmp_path: Path) -> None:
     """Into a dense layer too; not to a reader in floats, not to the outside, not to readers of two scales."""
     body = """a = Conv (x, w1) b = Conv (a, w2) r = Relu (b) v = Reshape (r, s) y = Gemm <transB=1> (v, fw)
         c = Conv (x, w3) d = Conv (c, w4) e = Sigmoid (c) z = Add (d, e)  p = Conv (x, w5) q = Conv (p, w6)"""
-    inits = {f"w{i}": f(4, 4, 1, 1) for i in range(1, 7)} | {"s": np.array([0, 36]), "fw": f(5, 36)}
+    inits = {f"w{i}": f(4, 4, 1, 1) for i in range(1, 7)} | {"s": np.array([0, 256]), "fw": f(5, 256)}
     outputs = "float[N,a] y, float[N,a,b,c] z, float[N,a,b,c] p, float[N,a,b,c] q"
-    graph = graph_from_text(f"g (float[N,4,3,3] x) => ({outputs}) {{ {body} }}", inits)
+    graph = graph_from_text(f"g (float[N,4,8,8] x) => ({outputs}) {{ {body} }}", inits)
     x = random_inputs(graph)
     qdq = quantized(graph, x)
     artifact, session = written(qdq, tmp_path)
@@ -172,7 +180,7 @@ def test_what_passes_on_integers_and_what_does_not(tmp_path: Path) -> None:
     terms = dict(zip(names, [term for _, term in lines(artifact)], strict=True))
     assert terms == {"a": 102, "b": 102, "y": 2, "c": 2, "d": 2, "p": 2, "q": 2}
     assert {name for name, tap in artifact.taps.items() if tap.scale is not None} == {"a", "r", "v"}
-    assert worst_db(qdq, artifact, session, x) >= 50  # as above
+    assert worst_db(qdq, artifact, session, x) >= 40  # as above
 
 
 def test_layers_kept_float_stay_float_and_in_half_precision(tmp_path: Path) -> None:
@@ -263,3 +271,21 @@ def test_pairs_that_ncnn_cannot_say_are_refused(how: Quantization, words: str, t
 def test_precisions_that_ncnn_lacks_are_refused_by_name(precision: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=precision):
         ncnn.write(net(), tmp_path, WriteOptions(precision=precision))
+
+
+def test_what_ncnn_is_slow_at_or_lacks_in_int8_is_a_note() -> None:
+    body = "m = MatMul (x, w) t = ConvTranspose (m, v) y = Relu (t)"
+    graph = graph_from_text(f"g (float[N,6,5] x) => (float[N,a,b] y) {{ {body} }}", {"w": f(5, 8), "v": f(6, 4, 3)})
+    notes = {p.layer: p for p in ncnn.check(graph) if "int8" in p.reason}
+    assert set(notes) == {"m", "t"}
+    assert not any(p.fatal for p in notes.values())
+    assert ncnn.points(graph, {}).layers == ("m",)
+
+
+@pytest.mark.parametrize("precision", ["int8", "mixed"])
+def test_the_engine_runs_such_files_with_its_own_defaults(precision: str) -> None:
+    """What the manifest tells phones to set is what ncnn has set anyway: a file is right without it."""
+    import ncnn as engine
+
+    defaults = engine.Option()
+    assert {name: getattr(defaults, name) for name in runtime_options("ncnn", precision)} == runtime_options("ncnn", precision)
