@@ -21,12 +21,24 @@ def dense_layers(graph: Graph) -> Iterator[tuple[ir.Node, Array]]:
             yield node, weight.T if attr(node, "transB", 0) else weight
 
 
-def biased(graph: Graph, node: ir.Node, product: ir.Value) -> None:
-    """Let a product, and the bias of a Gemm, take a dense layer's place."""
+def biased(graph: Graph, node: ir.Node, product: ir.Value, *, apart: bool = False) -> None:
+    """Let a product, and the bias of a Gemm, take a dense layer's place.
+
+    Args:
+        graph: The graph.
+        node: The dense layer.
+        product: Made before it.
+        apart: Subtract the negative bias: onnxruntime would join an Add to a Gemm, and a Relu to that, which has no kernel for integers.
+    """
     old = node.outputs[0]
     product.shape, product.type = old.shape, old.type
     if len(node.inputs) > 2 and node.inputs[2] is not None:
-        whole = insert_node(graph, node, "Add", [product, node.inputs[2]], f"{old.name}_bias")
+        bias: ir.Value | None = node.inputs[2]
+        array = const(bias)
+        if apart and array is not None:
+            bias = constant(graph, f"{old.name}_minus", -array)
+        op = "Sub" if bias is not node.inputs[2] else "Add"
+        whole = insert_node(graph, node, op, [product, bias], f"{old.name}_bias")
         whole.shape, whole.type = old.shape, old.type
         product = whole
     replace_value(old, product)

@@ -1,8 +1,8 @@
 """Weights in 8 or 4 bits of a graph that computes in float, and products that quantize their input as they run.
 
     int8-weights:  w = s * q, one scale an output channel. Products read it through DequantizeLinear, which onnxruntime takes into the
-                   kernel (MatMulNBits); other layers through Cast and Mul, which it computes once, at load: it would run a
-                   DequantizeLinear of constants at every inference.
+                   kernel (MatMulNBits, which rounds the input to int8 by blocks unless told otherwise); other layers through Cast and
+                   Mul, computed once, at load: a DequantizeLinear of constants would run at every inference.
     int4-weights:  products only, one scale for 32 numbers of an input's run (blocks; opset 21).
     int8-dynamic:  products in integers, the input's scale from its own range each time; a ConvInteger is 3 times slower than a float Conv
                    on x86, so other layers have int8 weights.
@@ -72,7 +72,7 @@ def _byte_product(graph: Graph, node: ir.Node, weight: Array) -> None:
     parts = [constant(graph, f"{name}_int8", rounded(weight, scale)), constant(graph, f"{name}_scale", scale)]
     real = insert_node(graph, node, "DequantizeLinear", parts, f"{name}_real", axis=1)
     real.shape = ir.Shape(weight.shape)
-    biased(graph, node, insert_node(graph, node, "MatMul", [node.inputs[0], real], f"{node.outputs[0].name}_product"))
+    biased(graph, node, insert_node(graph, node, "MatMul", [node.inputs[0], real], f"{node.outputs[0].name}_product"), apart=True)
 
 
 def _nibble_product(graph: Graph, node: ir.Node, weight: Array) -> None:
@@ -84,7 +84,7 @@ def _nibble_product(graph: Graph, node: ir.Node, weight: Array) -> None:
     parts = [constant(graph, f"{name}_int4", stored.astype(ml_dtypes.int4)), constant(graph, f"{name}_scale", scale)]
     real = insert_node(graph, node, "DequantizeLinear", parts, f"{name}_real", axis=0, block_size=BLOCK)
     real.shape = ir.Shape(weight.shape)
-    biased(graph, node, insert_node(graph, node, "MatMul", [node.inputs[0], real], f"{node.outputs[0].name}_product"))
+    biased(graph, node, insert_node(graph, node, "MatMul", [node.inputs[0], real], f"{node.outputs[0].name}_product"), apart=True)
 
 
 def by_blocks(weight: Array) -> tuple[Array, Array]:
