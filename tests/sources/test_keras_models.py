@@ -206,6 +206,13 @@ def test_cut_inside_nested_models(framework: Any) -> None:
     assert "again/same or more/same" in str(ambiguous.value.hint)
 
 
+@pytest.mark.parametrize("use_scale", [False, True])
+def test_additive_attention_is_not_its_parent(use_scale: bool) -> None:
+    """Keras 3 derives it from Attention and keeps that one's `call`."""
+    q, v = keras.Input((4, 6)), keras.Input((3, 6))
+    check(keras.Model([q, v], keras.layers.AdditiveAttention(use_scale=use_scale)([q, v])))
+
+
 def _operations(x: Any) -> Any:
     o = keras.ops
     y = o.relu(x * 2.0 + 1.0) - x / 3.0

@@ -122,8 +122,10 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"several signatures \(a, b\)") as several:
         Session(str(tmp_path / "two"))
     assert several.value.hint == "say which: --signature a"
-    with pytest.raises(UsageError, match="unknown output"):
+    with pytest.raises(UsageError, match="unknown output") as inner:
         Session(str(tmp_path / "open"), LoadOptions(outputs=("zz",)).to_json())
+    assert "known: output_0; inside its graph it cannot be cut" in (inner.value.hint or "")
+    assert "tf2onnx.convert --saved-model open" in (inner.value.hint or "")
     (tmp_path / "open/variables/variables.index").unlink()
     with pytest.raises(SourceError, match="lacks its weights"):
         Session(str(tmp_path / "open"))

@@ -38,6 +38,9 @@ LAYERS: dict[str, Handler] = {
 }  # fmt: skip
 """Layer class name to handler, for Keras 3 and tf_keras alike."""
 
+UNLIKE_PARENT = ("AdditiveAttention",)
+"""Layers that keep a parent's `call` and mean something else by it: they are looked into."""
+
 MAX_NAMED = 12
 """So many refused layers are written out in one error."""
 
@@ -203,7 +206,11 @@ def handler_of(layer: Any) -> Handler | None:
     for cls in type(layer).__mro__:
         if cls.__name__ in REASONS:
             raise RefusedError(REASONS[cls.__name__])
-        if cls.__name__ in LAYERS and (cls is type(layer) or type(layer).call is getattr(cls, "call", None)):
+        if (
+            type(layer).__name__ not in UNLIKE_PARENT
+            and cls.__name__ in LAYERS
+            and (cls is type(layer) or type(layer).call is getattr(cls, "call", None))
+        ):
             return LAYERS[cls.__name__]
     return None
 

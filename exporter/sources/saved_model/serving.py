@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from exporter.array import Array
-from exporter.errors import SourceError, unknown_name
+from exporter.errors import SourceError, UsageError, unknown_name
 
 DEFAULT = "serving_default"
+TO_ONNX = "turn it into ONNX first, `python -m tf2onnx.convert --saved-model {name} --opset 18 --output {name}.onnx`"
+"""The way to cut a SavedModel where it has no output."""
+
 BATCH = 16
 """Samples computed at once where the signature does not fix the number."""
 
@@ -95,7 +98,8 @@ def open_serving(folder: str, outputs: Sequence[str], name: str, signature: str 
     known = sorted(function.structured_outputs, key=_natural)  # the file keeps them in no order
     for output in outputs:
         if output not in known:
-            raise unknown_name("output of the serving signature", output, known)
+            unknown = unknown_name("output of the serving signature", output, known)
+            raise UsageError(unknown.message, hint=f"{unknown.hint}; inside its graph it cannot be cut: {TO_ONNX.format(name=name)}")
     return Serving(loaded, function, specs, tuple(known), tuple(outputs) or tuple(known))
 
 

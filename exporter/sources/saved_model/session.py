@@ -14,7 +14,7 @@ from exporter.sources.keras.loading import framework
 from exporter.sources.options import LoadOptions
 from exporter.sources.saved_model.check import check
 from exporter.sources.saved_model.layers import through_layers
-from exporter.sources.saved_model.serving import Serving, open_serving
+from exporter.sources.saved_model.serving import TO_ONNX, Serving, open_serving
 from exporter.sources.saved_model.stored import needs_repair, read, repaired
 from exporter.sources.saved_model.traced import through_signature
 
@@ -34,7 +34,7 @@ class Session:
         framework("tf_keras")
         self.options = LoadOptions.from_json(options) if options else LoadOptions()
         if self.options.inputs:
-            raise UsageError("a SavedModel cannot be cut at inner inputs", hint="turn it into ONNX first, or save the part you want")
+            raise UsageError("a SavedModel cannot be cut at inner inputs", hint=TO_ONNX.format(name=Path(path).name))
         self.name = self.options.name or Path(path).name
         self.stored = read(Path(path), trust=self.options.trust)
         self.serving = self._open()
