@@ -103,7 +103,8 @@ class Session(BatchSession):
                 raise EngineError(
                     f"input {name} of {self.path.name} is {list(stated)}, got {list(array.shape)}", hint="leave out the batch axis"
                 )
-        return {name: ncnn.Mat(np.ascontiguousarray(array, np.float32)).clone() for name, array in arrays.items()}
+        kept = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}  # a Mat borrows, and keeps nothing alive
+        return {name: ncnn.Mat(array).clone() for name, array in kept.items()}
 
     def _infer(self, wanted: list[str], *, keep: bool = False) -> dict[str, Array]:
         """`keep` holds on to every inner blob, so that any of them can be read."""

@@ -49,6 +49,13 @@ def test_answers_are_copies(model: Path) -> None:
     assert np.array_equal(first, kept)
 
 
+@pytest.mark.parametrize("given", [X.astype(np.float64), np.asfortranarray(X), X.transpose(2, 0, 1).copy().transpose(1, 2, 0)])
+def test_inputs_of_any_layout_and_type_are_read_whole(model: Path, given: np.ndarray) -> None:
+    """They are copied on the way in: ncnn must have its own before the copy goes."""
+    session = Session(str(model))
+    assert np.array_equal(session.run({"in0": given})[1]["out0"], session.run({"in0": X})[1]["out0"])
+
+
 def test_an_unknown_option_is_named(model: Path) -> None:
     with pytest.raises(UsageError, match="use_fp16_arithmetics"):
         Session(str(model), 1, {"use_fp16_arithmetics": True})
