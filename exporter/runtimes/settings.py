@@ -4,6 +4,20 @@ from typing import Any
 
 NCNN_HALF = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic")
 
+FLOAT_ERROR = 1e-6
+"""Relative: sums of products in another order, a scale from a product of two."""
+
+RECIPROCAL_ERROR = 1.5 * 2.0**-12
+"""Of x86's `rcpps` instruction, relative, as its makers give it."""
+
+
+def depthwise_error(runtime: str) -> float:
+    """Relative error of an int8 depthwise layer's scale in an engine.
+
+    ncnn divides by `rcpps` on x86 where channels are a multiple of 8 (layer/x86/convolutiondepthwise_x86.cpp); exactly on ARM.
+    """
+    return RECIPROCAL_ERROR if runtime == "ncnn" else FLOAT_ERROR
+
 
 def runtime_options(runtime: str, precision: str) -> dict[str, Any]:
     """The options of an engine at a precision: what runs, not only what is stored.

@@ -1,6 +1,5 @@
 """Graphs quantized for ncnn, and what its int8 layers compute, in numpy's integers."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from exporter.formats.artifact import Artifact, Tensor, WriteOptions
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
 from exporter.graph.qdq import Quantization, insert, strip
+from exporter.parity import sqnr_db
 from exporter.quantization.assign import assign
 from exporter.quantization.unshare import unshare
 from exporter.runtimes.ncnn import Session
@@ -44,15 +44,6 @@ def worst_db(graph: Graph, artifact: Artifact, session: Session, inputs: dict[st
     got = run(artifact, session, inputs, list(artifact.outputs))
     want = evaluate(graph, inputs)
     return min(sqnr_db(want[t.graph_name], t.to_graph(got[t.graph_name], want[t.graph_name].shape)) for t in artifact.outputs)
-
-
-def sqnr_db(reference: Array, got: Array) -> float:
-    """10 log10(sum(ref²) / sum((ref - got)²)); infinite when equal."""
-    noise = float(np.square(reference.astype(np.float64) - got).sum())
-    signal = float(np.square(reference.astype(np.float64)).sum())
-    if math.isnan(noise):
-        return math.nan
-    return math.inf if noise == 0 else 10 * math.log10(signal / noise) if signal else -math.inf
 
 
 def lines(artifact: Artifact) -> list[tuple[str, int]]:

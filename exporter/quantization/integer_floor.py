@@ -1,0 +1,50 @@
+"""How near two right implementations of a quantized Graph come to each other on given samples.
+
+A number next to a half rounds up in one and down in the other, that moves numbers behind it next to other halves, and so on: a quantized
+net amplifies differences of float rounding, or of an engine's approximate division, to whole integers. So the scales of the weights are
+moved at random by what an engine's arithmetic may be off, and the outputs are looked at.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx_ir as ir
+
+from exporter.array import Array
+from exporter.graph import Graph, add_constant, attr, const
+from exporter.graph.evaluate import evaluate
+from exporter.parity import sqnr_db
+from exporter.runtimes.settings import FLOAT_ERROR
+
+
+def integer_floor_db(graph: Graph, inputs: Mapping[str, Array], *, depthwise: float = FLOAT_ERROR, draws: int = 3) -> dict[str, float]:
+    """By Graph output name: the smallest signal-to-noise ratio, in dB, of moved Graphs against the Graph; infinite where none moves it.
+
+    Args:
+        graph: A Graph with pairs; stays as it is.
+        inputs: By Graph input name, in Graph layout.
+        depthwise: Relative error of depthwise layers, see `runtimes.settings.depthwise_error`; all others have `FLOAT_ERROR`.
+        draws: Moved Graphs.
+    """
+    still = evaluate(graph, inputs)
+    floors = {p.name: float("inf") for p in graph.outputs}
+    for seed in range(draws):
+        other = evaluate(_moved(graph, depthwise, np.random.default_rng(seed)), inputs)
+        floors = {name: min(floor, sqnr_db(still[name], other[name])) for name, floor in floors.items()}
+    return floors
+
+
+def _moved(graph: Graph, depthwise: float, rng: np.random.Generator) -> Graph:
+    moved = graph.clone()
+    for node in moved.nodes:
+        scale = const(node.inputs[1]) if node.op_type == "DequantizeLinear" and const(node.inputs[0]) is not None else None
+        if scale is None:
+            continue
+        size = depthwise if any(_is_depthwise(user) for user, _ in node.outputs[0].uses()) else FLOAT_ERROR
+        tensor = (scale * (1 + rng.uniform(-size, size, scale.shape))).astype(np.float32)
+        node.replace_input_with(1, add_constant(moved, f"{node.outputs[0].name}__moved", tensor))
+    return moved
+
+
+def _is_depthwise(node: ir.Node) -> bool:
+    return node.op_type == "Conv" and int(attr(node, "group", 1)) > 1
