@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from exporter.formats.points import Range, Ranges
-from exporter.formats.tflite.int8_rules import FIXED, JOIN, SAME, computed, has_int8, spread
+from exporter.formats.tflite.int8_rules import FIXED, JOIN, SAME, computed, has_int8, spread, stranded
 from exporter.formats.tflite.ops import TfModel, TfOp, TfTensor
 
 Fixed = tuple[float, int]
@@ -78,6 +78,7 @@ def integer_groups(model: TfModel, ranges: Ranges, keep_float: AbstractSet[str])
         groups = _grouped([op for op in model.ops if op in integer], ranges)
         known = {groups.find(t) for t in groups.tensors if t.values or t.known is not None} | {groups.find(t) for t in groups.fixed}
         lost = {op for op in integer if any(groups.find(t) not in known for t in computed([*op.inputs, *op.outputs]))}
+        lost |= stranded(model, integer)
         if not lost:
             return integer, groups
         integer -= lost

@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from exporter.formats.points import Group, Points, Ranges, Requantize, Scheme, Weights
 from exporter.formats.tflite.int8_groups import Groups, integer_groups
-from exporter.formats.tflite.int8_rules import FREE, JOIN, WEIGHTED, computed
+from exporter.formats.tflite.int8_rules import FREE, JOIN, MOVES, WEIGHTED, computed
 from exporter.formats.tflite.lower import lower
 from exporter.formats.tflite.ops import TfOp, TfTensor
 from exporter.graph import Graph, const
@@ -15,12 +15,13 @@ from exporter.graph.qdq import layer_of
 
 
 def points(graph: Graph, ranges: Ranges, keep_float: AbstractSet[str]) -> Points:
-    """See `exporter.formats.Writer.points`. Layers that cannot be expressed are left out; `write` names them."""
+    """See `exporter.formats.Writer.points`. Layers that cannot be expressed are left out: `write` names them. So are those that only move
+    numbers: they lose nothing, and stay float by themselves where float is all around them."""
     model, _ = lower(graph, int8=True)
     integer, groups = integer_groups(model, ranges, keep_float)
     ops = [op for op in model.ops if op in integer]
     order = {layer_of(n): i for i, n in enumerate(graph.nodes)}
-    layers = sorted({op.layers[0] for op in ops if op.layers[0] in order}, key=order.__getitem__)
+    layers = sorted({op.layers[0] for op in ops if op.layers[0] in order and op.kind not in MOVES}, key=order.__getitem__)
     weights = tuple(w for op in ops for w in _weights(op, groups))
     taken = {w.weight for w in weights} | {w.bias for w in weights}
     names = dict.fromkeys(name for op in ops if op.kind in FREE for name in _constants(op) if name not in taken)

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.formats.tflite.ops import TfOp, TfTensor
+from exporter.formats.tflite.ops import TfModel, TfOp, TfTensor
 
 SAME = frozenset({
     "MAX_POOL_2D", "AVERAGE_POOL_2D", "RESHAPE", "TRANSPOSE", "PAD", "PADV2", "MIRROR_PAD", "SLICE", "STRIDED_SLICE", "SPLIT", "GATHER",
     "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "REDUCE_MAX", "REDUCE_MIN", "TILE", "BROADCAST_TO",
 })  # fmt: skip
 """One input, whose scale the outputs have."""
+
+MOVES = SAME - {"AVERAGE_POOL_2D", "RESIZE_BILINEAR"}
+"""Of these the ones that compute nothing new: int8 loses nothing in them."""
 
 JOIN = frozenset({"CONCATENATION", "MAXIMUM", "MINIMUM"})
 """Several inputs, all of the output's scale."""
@@ -59,6 +62,21 @@ def has_int8(op: TfOp) -> bool:
     if layer is not None:
         return all(op.inputs[i].data is not None for i in (layer.weights, layer.bias))
     return op.kind in SAME or op.kind in JOIN or op.kind in FIXED or op.kind in FREE
+
+
+def stranded(model: TfModel, integer: set[TfOp]) -> set[TfOp]:
+    """Ops that only move numbers from float to float: not worth a QUANTIZE before and a DEQUANTIZE behind them."""
+    wanted: set[TfTensor] = set()
+    for op in reversed(model.ops):
+        if op in integer and (op.kind not in MOVES or wanted.intersection(op.outputs)):
+            wanted.update(op.inputs)
+    lost: set[TfOp] = set()
+    for op in model.ops:
+        if op in integer and op.kind in MOVES and not wanted.intersection(op.outputs):
+            producers = [t.producer for t in computed(op.inputs)]
+            if all(p is not None and (p not in integer or p in lost) for p in producers):
+                lost.add(op)
+    return lost
 
 
 def spread(ops: list[TfOp], integer: set[TfOp]) -> bool:

@@ -115,8 +115,7 @@ def _conv(op: Operator) -> list[Array]:
     kernel = w.numbers.astype(np.int64)
     seen, groups = _windows(x.centred, kernel.shape[1:3], op), x.numbers.shape[-1] // kernel.shape[3]
     parts = [
-        np.einsum("hwklc,oklc->hwo", s, k)
-        for s, k in zip(np.split(seen, groups, axis=-1), np.split(kernel, groups, axis=0), strict=True)
+        np.einsum("hwklc,oklc->hwo", s, k) for s, k in zip(np.split(seen, groups, axis=-1), np.split(kernel, groups, axis=0), strict=True)
     ]
     return _scaled(op, np.concatenate(parts, axis=-1)[None] + b.numbers, x, w)
 
