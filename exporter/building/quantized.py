@@ -1,8 +1,9 @@
 """What a target's file is written from: the finished Graph, or one whose numbers are rounded, guarded against collapse."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Any, cast
 
 from exporter.array import Array
@@ -25,9 +26,16 @@ from exporter.proving.proof import Findings, parity, to_graph
 from exporter.quantization.layers import layer_report
 from exporter.quantization.outcome import Quantized
 from exporter.quantization.quantize import quantize
+from exporter.quantization.settings import QuantizeSettings
 
 ROUNDED, REAL = "rounded", "real"
 """Folders of a kept entry."""
+
+TRIES = 3
+"""Times that a mixed precision is asked for more."""
+
+STEP_DB = 0.5
+"""More than is lacking, as other samples differ by so much."""
 
 WORST = 3
 """Layers that an error names."""
@@ -59,9 +67,8 @@ def _quantized(common: Common, order: Order, clock: Clock) -> Basis:
     calibrated = common.calibrated
     started = time.perf_counter()
     with clock.stage("quantize"), common.console.stage(f"quantizing for {order.target.format}"):
-        result = quantize(calibrated.calibration, writer, asked, common.console.detail)
+        result, values = _within_guard(common, order, lambda how: quantize(calibrated.calibration, writer, how, common.console.detail))
     seconds = time.perf_counter() - started
-    values = rounded_values(common, result.graph)
     with clock.stage("check"):
         layers = [layer.as_dict() for layer in layer_report(result, to_graph(common.graph.inputs, common.samples))]
         _guard(common, order, values, layers)
@@ -94,6 +101,22 @@ def check_layers(graph: Graph, names: frozenset[str]) -> None:
     for name in sorted(names - known):
         problem = unknown_name("layer", name, known)
         raise UsageError(f"--keep-float {name}: no such layer in the cleaned graph", hint=problem.hint)
+
+
+def _within_guard(common: Common, order: Order, make: Callable[[QuantizeSettings], Quantized]) -> tuple[Quantized, dict[str, Array]]:
+    """Quantize; a mixed precision that does not hold the guard on the samples is asked for more, as it can give more."""
+    asked, least = order.quantize, order.guard.min_sqnr_db
+    assert asked is not None
+    for _ in range(TRIES if asked.precision == "mixed" and least is not None else 0):
+        result = make(asked)
+        values = rounded_values(common, result.graph)
+        found = parity(common.graph, common.values, values)
+        lacking = (least or 0.0) - min((f.before or f.output).sqnr_db for f in found.values())
+        if lacking <= 0 or not result.report.layers:
+            return result, values
+        asked = replace(asked, min_sqnr_db=STEP_DB + ((least or 0.0) if asked.min_sqnr_db is None else asked.min_sqnr_db + lacking))
+    result = make(asked)
+    return result, rounded_values(common, result.graph)
 
 
 def _guard(common: Common, order: Order, values: Mapping[str, Array], layers: list[dict[str, Any]]) -> None:
