@@ -126,7 +126,8 @@ def round_rows(rows: Array, scale: Array, m: Moments, largest: int) -> Array:
     Returns:
         Of the rows' shape, whole multiples of the scale; for each row whichever of the learnt and the nearest rounding errs less.
     """
-    ridge = RIDGE * np.trace(m.xx, axis1=1, axis2=2)[:, None, None] / m.xx.shape[1] * np.eye(m.xx.shape[1])
+    size = np.trace(m.xx, axis1=1, axis2=2)[:, None, None] / m.xx.shape[1]
+    ridge = np.maximum(RIDGE * size, 1e-12) * np.eye(m.xx.shape[1])  # inputs that are always 0 tell nothing
     xx, yx = m.xx + ridge, m.yx + rows @ ridge
     floor = np.floor(rows / scale)
     nearest = scale * np.clip(np.rint(rows / scale), -largest, largest)

@@ -1,7 +1,7 @@
 """Ranges: by one calibrator, or for every group of values by the one that loses least at the outputs.
 
-`auto` first tries each calibrator for the whole net, then, from the best of them, each group's own candidates one group after another,
-those first whose candidates differ most. What it chose on one half of the samples must hold on the other.
+`auto` first tries each calibrator for the whole net on all samples at hand; then, from the best of them and on one half of the samples,
+each group's own candidates one group after another, those first whose candidates differ most. That must hold on the other half.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,9 @@ from exporter.quantization.switchboard import Feeds, Switchboard
 ALIKE = 0.02
 """Candidates whose scale differs by less, and whose zero point is the same, are one."""
 
-GAIN_DB = 0.02
-"""A group changes its calibrator only for so much."""
+GAIN_DB = 0.05
+"""A group changes its calibrator only for so much, and only if both parts of the samples gain: rounding elsewhere falls out otherwise with
+each candidate, and the best of many is then often luck."""
 
 SHARE = 0.4
 """Of the work allowed in all."""
@@ -80,7 +81,7 @@ class Search:
 
     @cached_property
     def whole(self) -> str:
-        """The calibrator that is best for the whole net; the first of equals, in the order of `CALIBRATORS`."""
+        """The calibrator that is best for the whole net, by all samples: few candidates do not overfit. The first of equals."""
         return max(self.choices, key=lambda name: self._quality(self.choices[name]))
 
     def confirm(self, choice: Choice) -> Loss:
@@ -96,19 +97,19 @@ class Search:
         return own if kept else start, Repair("calibrators", kept, before, after, changed)
 
     def _quality(self, choice: Choice) -> float:
-        return self.gauge.choose(self.board, self._numbers(choice.ranges)).quality_db
+        return self.gauge.choose(self.board, self._numbers(choice.ranges)).quality_db + self.confirm(choice).quality_db
 
     def _refined(self) -> Choice:
         """Each group's own candidates, one group after another, from one calibrator for all."""
         start = self.choices[self.whole]
         ranges, names = dict(start.ranges), dict(start.names)
-        best = self._quality(start)
+        best = self.gauge.gains(self.board, self._numbers(start.ranges))
         tries = [(group, name) for group in self._by_spread() for name in self._candidates(group)]
         for group, name in tries[: self.gauge.affordable(SHARE, len(self.choices), MOST)]:
             tried = {**ranges, **{v: self.choices[name].ranges[v] for v in group.values if v in names}}
-            found = self._quality(Choice(tried, names))
-            if found > best + GAIN_DB:
-                best, ranges = found, tried
+            gains = self.gauge.gains(self.board, self._numbers(tried), best)
+            if min(gains) > 0 and sum(gains) / 2 > GAIN_DB:
+                best, ranges = (best[0] + gains[0], best[1] + gains[1]), tried
                 names.update({v: name for v in group.values if v in names})
         return Choice(ranges, names)
 

@@ -7,6 +7,7 @@ import onnx_ir as ir
 from exporter.formats.points import Points
 from exporter.graph import Graph, shape_of
 from exporter.graph.qdq import layer_of
+from exporter.quantization.measure import MOVES
 from exporter.quantization.sensitivity import macs_of
 
 INT8 = 0.4
@@ -39,19 +40,19 @@ def conversions(graph: Graph, points: Points) -> list[ir.Value]:
 
 
 def _made_in_integers(value: ir.Value, integer: set[str], rounded: set[str]) -> bool:
-    """Whether a layer in integers makes it, perhaps through an activation or a move of numbers."""
+    """Whether a layer in integers makes it, perhaps through an activation that belongs to the layer, or a move of numbers."""
     at: ir.Value | None = value
     while at is not None and (node := at.producer()) is not None:
         if layer_of(node) in integer:
             return True
         at = node.inputs[0] if node.inputs else None
-        if at is not None and str(at.name) in rounded:
-            return True  # a move between two values of one scale
+        if at is not None and str(at.name) in rounded and node.op_type not in MOVES:
+            return False  # it reads integers and computes in reals
     return False
 
 
 def _reads_integers(node: ir.Node, integer: set[str], rounded: set[str]) -> bool:
-    return layer_of(node) in integer or any(str(o.name) in rounded for o in node.outputs)
+    return layer_of(node) in integer or (node.op_type in MOVES and str(node.outputs[0].name) in rounded)
 
 
 def _elements(value: ir.Value) -> int:

@@ -40,6 +40,15 @@ class Gauge:
         """Loss on the samples that choices are made by."""
         return self._loss(board, feeds, self.choosing)
 
+    def gains(self, board: Switchboard, feeds: Feeds, than: tuple[float, float] | None = None) -> tuple[float, float]:
+        """Quality in dB on two parts of the samples to choose by, less that of another candidate: what helps, helps on both."""
+        self.runs += 1
+        got = board.run(feeds, self.choosing, self.values)
+        reference = self._references[id(self.choosing)]
+        parts = [slice(0, None, 2), slice(1, None, 2)] if len(next(iter(self.choosing.values()))) > 1 else [slice(None)] * 2
+        first, second = (loss(self.tails, *({v: x[v][part] for v in self.values} for x in (reference, got))).quality_db for part in parts)
+        return (first - than[0], second - than[1]) if than else (first, second)
+
     def confirm(self, board: Switchboard, feeds: Feeds) -> Loss:
         """Loss on the samples that no choice saw."""
         return self._loss(board, feeds, self.confirming)

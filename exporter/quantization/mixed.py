@@ -118,7 +118,7 @@ class _Search:
         other = self._without(layer)
         loss = self._measure(other)
         percent = 100 * (effort(other.graph, other.points) - effort(self.draft.graph, self.draft.points)) / self.whole
-        gain = loss.quality_db - self.loss.quality_db
+        gain = min(loss.quality_db, ENOUGH_DB) - self.loss.quality_db
         if gain <= WORTH_DB * max(percent, 0.1):
             return False
         self._take(other, loss, layer)

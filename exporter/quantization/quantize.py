@@ -1,6 +1,7 @@
 """A calibrated Graph to a quantized one: ranges chosen, losses repaired, layers left in float where that is worth it."""
 
 from collections.abc import Callable
+from functools import partial
 
 from exporter.formats import Writer
 from exporter.graph.qdq import insert
@@ -62,15 +63,15 @@ class _Flow:
         gauge = Gauge(self.calibration.graph, self.calibration.samples)
         draft, choice = self._ranges(draft, gauge)
         if self.settings.repair != "none":
-            draft = self._step("correcting biases", correct(draft, gauge))
+            draft = self._step("correcting biases", correct, draft, gauge)
         if self.settings.repair == "thorough":
-            draft = self._step("rounding weights anew", adaround(draft, gauge, self.settings.seed))
+            draft = self._step("rounding weights anew", partial(adaround, seed=self.settings.seed), draft, gauge)
         if self.settings.precision == "mixed":
             self.tick("choosing layers that stay float")
             draft, why, self.sensitivity = mix(draft, self.writer, gauge, self.settings)
             self.kept.update(why)
             if why and self.settings.repair != "none" and draft.points.layers:
-                draft = self._step("correcting biases again", correct(draft, gauge))
+                draft = self._step("correcting biases again", correct, draft, gauge)
         loss = gauge.confirm_graph(insert(draft.graph, draft.quantization))
         return self._finish(draft, choice, loss, gauge.runs)
 
@@ -82,10 +83,11 @@ class _Flow:
     def _plain(self) -> str:
         return "minmax" if self.settings.calibrator == AUTO else self.settings.calibrator
 
-    def _step(self, name: str, outcome: tuple[Draft, Repair]) -> Draft:
+    def _step(self, name: str, repair: Callable[[Draft, Gauge], tuple[Draft, Repair]], draft: Draft, gauge: Gauge) -> Draft:
         self.tick(name)
-        self.repairs.append(outcome[1])
-        return outcome[0]
+        draft, outcome = repair(draft, gauge)
+        self.repairs.append(outcome)
+        return draft
 
     def _ranges(self, draft: Draft, gauge: Gauge) -> tuple[Draft, Choice]:
         """Ranges, and the Graph they are for: equalised where that helps."""

@@ -56,7 +56,7 @@ def test_a_value_that_is_always_zero_has_a_scale() -> None:
         assert how.dequantize(how.quantize(np.zeros(3))).tolist() == [0, 0, 0]
 
 
-WEIGHTS = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed))
+WEIGHTS = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
 
 @settings(deadline=None)
