@@ -1,7 +1,7 @@
 """`--fastest`: every allowed precision built and timed turn by turn; the fastest that holds its limits is kept.
 
 This host's times are native ones. They decide for a target that is this kind of computer; for a phone's target they are written down and
-decide nothing (docs/decisions/0010).
+decide nothing (docs/decisions/0012).
 """
 
 import platform
