@@ -189,6 +189,22 @@ def test_every_second_channel_needs_one_transpose(tmp_path: Path) -> None:
     assert parity_db(graph, artifact, session) == np.inf  # numbers are moved, not computed
 
 
+def test_scales_of_others_are_kept(tmp_path: Path) -> None:
+    """uint8, scales that differ across a pool and a Concat, a sigmoid of another scale than TFLite's, weights with a zero point."""
+    graph = graph_from_text(
+        """g (float[N,4,6,6] x) => (float[N,a,b,c] y) { a = Conv (x, w)  m = MaxPool <kernel_shape=[2,2], strides=[2,2]> (a)
+        s = Sigmoid (m)  y = Concat <axis=1> (m, s) }""",
+        {"w": _weights(4, 4, 1, 1)},
+    )  # fmt: skip
+    values = {"x": affine(0.025, 120, "uint8"), "a": affine(0.03, 110, "uint8"), "m": affine(0.02, 90, "uint8"),
+              "s": affine(0.004, 0, "uint8"), "y": affine(0.025, 100, "uint8")}  # fmt: skip
+    graph = insert(graph, Quantization(values, {}, {"w": affine(0.012, 140, "uint8")}))
+    artifact, session = written(graph, tmp_path, "int8", "uint8")
+    assert (artifact.inputs[0].scale, artifact.inputs[0].zero_point) == (pytest.approx(0.025), 120)
+    assert {p.layer for p in artifact.floats} == {"s"}
+    assert parity_db(graph, artifact, session) >= 35  # the weights are rounded once more, to 255 symmetric steps: 45 dB
+
+
 def test_a_graph_without_pairs_is_no_int8(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no QuantizeLinear pairs"):
         tflite.write(net(), tmp_path, WriteOptions("int8"))
