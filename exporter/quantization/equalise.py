@@ -17,8 +17,10 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
+from exporter.formats.points import Range
 from exporter.graph import Graph, attr, const, const_input, sole_consumer
 from exporter.graph.evaluate import Evaluator
+from exporter.quantization.assign import union
 from exporter.quantization.switchboard import CHUNK
 
 HOMOGENEOUS = frozenset({"Relu", "LeakyRelu"})
@@ -29,6 +31,9 @@ MARGIN = 1.1
 
 LEAST = 1 / 32
 """No channel is divided by less than this share of the largest divisor: rare numbers would leave the range."""
+
+AT_ONCE = 4
+"""Samples of which all values are held at once."""
 
 SWEEPS = 2
 """Over all pairs: a convolution is second in one pair and first in the next."""
@@ -90,6 +95,16 @@ def channel_sizes(graph: Graph, values: list[str], samples: Mapping[str, Array])
             here = np.abs(x).max(axis=tuple(a for a in range(x.ndim) if a != 1)).astype(np.float64)
             sizes[name] = np.maximum(sizes.get(name, here), here)
     return sizes
+
+
+def spans(graph: Graph, values: list[str], samples: Mapping[str, Array]) -> dict[str, Range]:
+    """Smallest and largest element of some values."""
+    evaluator = Evaluator(graph, [v for v in values if v not in samples])
+    found = {v: (float(samples[v].min()), float(samples[v].max())) for v in values if v in samples}
+    for i in range(0, len(next(iter(samples.values()))), AT_ONCE):
+        for name, x in evaluator.run({k: v[i : i + AT_ONCE] for k, v in samples.items()}).items():
+            found[name] = union([(float(x.min()), float(x.max())), *([found[name]] if name in found else [])])
+    return found
 
 
 def _pair(first: ir.Node) -> Pair | None:

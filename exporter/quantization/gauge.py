@@ -20,6 +20,13 @@ WORK = 2e11
 how busy the machine is."""
 
 
+RUNS = 40
+"""Runs over all samples that must be affordable: of a big net fewer samples are looked at."""
+
+LEAST = 16
+"""Samples, however big the net."""
+
+
 class Gauge:
     """Measures candidates: by some samples they are chosen, by others the choice is confirmed.
 
@@ -31,10 +38,11 @@ class Gauge:
     def __init__(self, graph: Graph, samples: Mapping[str, Array]) -> None:
         self.tails: tuple[Tail, ...] = tails(graph)
         self.values = tuple(dict.fromkeys(end.value for end in self.tails))
-        self.choosing, self.confirming = halves(samples)
+        self._cost = totals(graph).macs + ELEMENT_COST * _elements(graph)
+        self.samples = _spread(samples, int(max(WORK / RUNS / self._cost, LEAST)))
+        self.choosing, self.confirming = halves(self.samples)
         self.runs = 0
         self._references = {id(part): _outputs(graph, part, self.values) for part in (self.choosing, self.confirming)}
-        self._cost = totals(graph).macs + ELEMENT_COST * _elements(graph)
 
     def choose(self, board: Switchboard, feeds: Feeds) -> Loss:
         """Loss on the samples that choices are made by."""
@@ -86,6 +94,13 @@ def _outputs(graph: Graph, samples: Mapping[str, Array], values: tuple[str, ...]
     evaluator = Evaluator(graph, values)
     parts = [evaluator.run({k: v[i : i + CHUNK] for k, v in samples.items()}) for i in range(0, count, CHUNK)]
     return {name: np.concatenate([part[name] for part in parts]) for name in values}
+
+
+def _spread(samples: Mapping[str, Array], most: int) -> dict[str, Array]:
+    """At most so many of the samples, evenly spread."""
+    count = len(next(iter(samples.values())))
+    chosen = np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
+    return {name: x[chosen] for name, x in samples.items()}
 
 
 def _elements(graph: Graph) -> int:

@@ -9,8 +9,8 @@ from exporter.quantization.adaround import adaround
 from exporter.quantization.calibration import Calibration
 from exporter.quantization.choose import Choice, Search, by_calibrator
 from exporter.quantization.correct import correct
-from exporter.quantization.draft import Draft, begin
-from exporter.quantization.equalise import equalised
+from exporter.quantization.draft import Draft, begin, quantized_values
+from exporter.quantization.equalise import equalised, spans
 from exporter.quantization.gauge import Gauge
 from exporter.quantization.measure import Loss
 from exporter.quantization.mixed import mix
@@ -106,12 +106,24 @@ class _Flow:
         graph, values = equalised(draft.graph, gauge.choosing)
         if not values:
             return draft
+        if not self._promising(draft, begin(graph, draft.statistics, self.writer, draft.keep), gauge, values):
+            return draft
         name = "mse" if self.settings.calibrator == AUTO else self.settings.calibrator
         other = begin(graph, self.calibration.collect(graph), self.writer, draft.keep)
         before, after = (self._confirmed(d.with_ranges(by_calibrator(name, d).ranges), gauge) for d in (draft, other))
         kept = after.quality_db > before.quality_db + EQUALISED_DB
         self.repairs.append(Repair("equalise", kept, before, after, values))
         return other if kept else draft
+
+    def _promising(self, draft: Draft, other: Draft, gauge: Gauge, values: tuple[str, ...]) -> bool:
+        """Whether equalisation helps with ranges of a few samples: only then is the whole calibration run again."""
+        names = [v for v in quantized_values(draft.points) if v in draft.statistics.values]
+        ranged = (d.with_ranges({**d.ranges, **spans(d.graph, names, gauge.samples)}) for d in (draft, other))
+        before, after = (self._confirmed(d, gauge) for d in ranged)
+        if after.quality_db > before.quality_db:
+            return True
+        self.repairs.append(Repair("equalise", False, before, after, values))
+        return False
 
     def _confirmed(self, draft: Draft, gauge: Gauge) -> Loss:
         board = Switchboard(draft.graph, draft.quantization, values=gauge.values)
