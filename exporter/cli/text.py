@@ -120,7 +120,7 @@ def verify_text(facts: Mapping[str, Any]) -> str:
         lines.append(f"{b['name']}: {b['verdict']}")
         for kind in ("parity", "fidelity"):
             lines += [f"  {kind} {name}: {comparison(c)}" for name, c in b.get(kind, {}).items()]
-        if b.get("layers") and not facts.get("view"):
+        if b.get("layers") and "real" not in b["layers"][0]:  # those stand in the view below
             rows = [(c["layer"], c["op"], f"{c['rel']:.1e}", f"{c['sqnr_db']:.1f}", f"{c['cosine']:.6f}") for c in b["layers"]]
             lines.append(table(("layer", "op", "rel", "SQNR dB", "cosine"), rows))
         if b.get("first_divergence"):
