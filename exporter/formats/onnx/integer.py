@@ -3,10 +3,11 @@
 Source: onnxruntime, docs/ContribOperators.md (QLinearAdd, QLinearConcat, ...) and core/providers/cpu/quantization.
 """
 
+import numpy as np
 import onnx_ir as ir
 
 from exporter.formats.points import Ranges, Weights
-from exporter.graph import attr, const, const_input
+from exporter.graph import attr, const, const_input, shape_of
 from exporter.graph.qdq import layer_of
 
 PRODUCTS = ("Conv", "Gemm", "MatMul")
@@ -66,6 +67,14 @@ def weights_of(node: ir.Node) -> Weights | None:
     """The constants of a layer with weights; None where onnxruntime computes it in float only."""
     found = {"Conv": _conv, "Gemm": _gemm, "MatMul": _matmul}.get(node.op_type)
     return None if found is None else found(node)
+
+
+def products_of(node: ir.Node) -> int:
+    """How many numbers a layer with weights multiplies, for one sample."""
+    weight = const_input(node, 1)
+    assert weight is not None
+    out = shape_of(node.outputs[0])
+    return int(np.prod(out)) * (weight[0].size if node.op_type == "Conv" else weight.size // out[-1])
 
 
 def _conv(node: ir.Node) -> Weights | None:

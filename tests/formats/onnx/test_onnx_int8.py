@@ -29,7 +29,8 @@ RNG = np.random.default_rng(3)
 
 
 def W(*shape: int) -> Array:  # noqa: N802 - a weight
-    return RNG.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+    array: Array = RNG.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+    return array
 
 
 def ranges(graph: Graph, samples: dict[str, Array]) -> dict[str, tuple[float, float]]:
@@ -82,8 +83,8 @@ RESIDUAL = """g (float[N,4,8,8] x) => (float[N,5] y) {
     s = Add (r, e) m = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (s) q = Pad (m, pads) t = Concat <axis = 1> (q, q)
     a = mexport.ChannelShuffle <group = 2> (t) l = Sigmoid (a) k = Mul (a, l) v = Conv (k, u) p = GlobalAveragePool (v)
     f = Reshape (p, shape) z = Gemm <transB = 1> (f, g, h) y = Softmax (z) }"""
-CONSTANTS = {
-    "w": W(8, 4, 3, 3), "b": RNG.random(8), "dw": W(8, 1, 3, 3), "low": np.float32(0), "high": np.float32(6), "u": W(6, 16, 1, 1),
+CONSTANTS: dict[str, Array] = {
+    "w": W(8, 4, 3, 3), "b": RNG.random(8), "dw": W(8, 1, 3, 3), "low": np.array(0.0), "high": np.array(6.0), "u": W(6, 16, 1, 1),
     "pads": np.array([0, 0, 1, 1, 0, 0, 0, 0]), "shape": np.array([0, -1]), "g": W(5, 6), "h": RNG.random(5),
 }  # fmt: skip
 
@@ -134,6 +135,14 @@ def test_what_shares_a_scale() -> None:
     assert groups["p"] == {"p", "f"}
     assert "y" not in groups
     assert "z" not in groups
+
+
+def test_light_layers_have_uint8_weights() -> None:
+    _, found = quantize(*residual())
+    kinds = {w.layer: (w.dtype, w.pairs) for w in found.weights}
+    assert kinds["z"] == ("uint8", None)  # 30 of some 25,000 products
+    assert kinds["c"] == ("int8", (2, 3, 1))
+    assert kinds["d"] == ("int8", None)  # a kernel for single channels, exact whatever the weights
 
 
 def test_a_concat_does_not_undo_a_relu() -> None:
@@ -226,7 +235,8 @@ def requantized(real: Array, how: Affine) -> Array:
 
 
 def _conv(x: Array, w: Array, b: Array) -> Array:
-    return np.einsum("oi,nihw->nohw", w[:, :, 0, 0], x) + b[:, None, None]
+    y: Array = np.einsum("oi,nihw->nohw", w[:, :, 0, 0], x) + b[:, None, None]
+    return y
 
 
 ONE: dict[str, tuple[str, dict[str, Array], Callable[[dict[str, Array]], Array]]] = {

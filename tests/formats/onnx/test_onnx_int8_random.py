@@ -40,7 +40,7 @@ def random_graph(seed: int) -> Graph:
         match rng.choice(["conv", "relu", "clip", "add", "mul", "concat", "pool", "leaky", "sigmoid", "swish", "shuffle"]):
             case "relu" | "clip" as op:
                 wide = conv(source, channels, f"{out}c")
-                inits |= {"low": np.float32(0), "high": np.float32(1.5)}
+                inits |= {"low": np.array(0.0), "high": np.array(1.5)}
                 lines.append(f"{out} = Relu ({out}c)" if op == "relu" else f"{out} = Clip ({out}c, low, high)")
                 maps.append((out, wide))
             case "add" | "mul" as op if other is not None:

@@ -10,7 +10,7 @@ from exporter.errors import UnsupportedOpError, UsageError
 from exporter.formats import load_writer
 from exporter.formats.artifact import WriteOptions
 from exporter.formats.onnx.weights import BLOCK, by_blocks, channel_scale, rounded
-from exporter.graph import Graph
+from exporter.graph import Graph, const
 from exporter.graph.evaluate import evaluate
 from tests.formats.onnx.test_onnx_int8 import W, kernels, run, sqnr_db
 from tests.graphs import graph_from_text, random_inputs
@@ -74,7 +74,7 @@ def test_a_scale_a_block_is_the_best_of_those_tried(inputs: int) -> None:
 def test_blocks_that_do_not_come_out_even(tmp_path: Path) -> None:
     graph = graph_from_text("g (float[N,69] x) => (float[N,11] y) { y = MatMul (x, w) }", {"w": W(11, 69).T.copy()})
     artifact = load_writer("onnx").write(graph, tmp_path, WriteOptions("int4-weights"))
-    stored, scale = by_blocks(np.asarray(graph.model.graph.initializers["w"].const_value.numpy()))
+    stored, scale = by_blocks(np.asarray(const(graph.model.graph.initializers["w"])))
     samples = random_inputs(graph, samples=2)
     wanted = samples["x"] @ (stored * np.repeat(scale, BLOCK, axis=0)[:69])
     # 40 dB: the kernel rounds the input to int8 by blocks, 1/254 of the largest of each; a wrong block would leave none
