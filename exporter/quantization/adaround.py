@@ -78,9 +78,9 @@ class _Work:
         self.how, self.gauge, self.seed = draft.quantization, gauge, seed
         self.products = products(draft.graph, draft.points.weights)
         layers = [p.layer for p in self.products]
-        self.board = Switchboard(draft.graph, self.how, draft.biases, values=gauge.values, raw=layers, reads=layers)
+        self.board = Switchboard(draft.graph, self.how, draft.biases, values=gauge.values, raw=layers, reads=layers, base=draft.base)
         self.feeds = self.board.feeds(self.how)
-        self.real = self.board.feeds(self.how, self.board.sites, self.board.constants, draft.base)
+        self.real = self.board.feeds(self.how, self.board.sites, self.board.constants)
         self.new: Feeds = {}
         self.done: list[Product] = []
 

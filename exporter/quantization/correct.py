@@ -73,9 +73,9 @@ class _Raw:
 
     def __init__(self, draft: Draft, gauge: Gauge, outputs: list[str]) -> None:
         how = draft.quantization
-        self.board = Switchboard(draft.graph, how, draft.biases, values=gauge.values, raw=outputs)
+        self.board = Switchboard(draft.graph, how, draft.biases, values=gauge.values, raw=outputs, base=draft.base)
         self.feeds = self.board.feeds(how)
-        self.real = self.board.feeds(how, self.board.sites, self.board.constants, draft.base)
+        self.real = self.board.feeds(how, self.board.sites, self.board.constants)
 
     def means(self, feeds: Feeds, samples: Mapping[str, Array], layers: list[_Layer]) -> dict[str, Array]:
         """Of each channel of the layers' outputs, over samples and places; float64."""

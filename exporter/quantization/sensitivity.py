@@ -15,8 +15,11 @@ from exporter.quantization.switchboard import Site, Switchboard
 
 
 def sensitivity(draft: Draft, gauge: Gauge) -> tuple[LayerLoss, ...]:
-    """Loss of every layer alone, the worst first; its inputs, its constants and its output are rounded."""
-    board = Switchboard(draft.graph, draft.quantization, draft.biases, values=gauge.values)
+    """Loss of every layer alone, the worst first; its inputs, its constants and its output are rounded.
+
+    Constants are those before repairs: a corrected bias makes up for layers that compute in float here.
+    """
+    board = Switchboard(draft.base, draft.quantization, draft.biases, values=gauge.values)
     nodes = {layer_of(n): n for n in draft.graph.nodes}
     macs = macs_of(draft.graph)
     found = []

@@ -40,6 +40,7 @@ class Switchboard:
         values: Inner values wanted, besides the outputs.
         raw: Inner values wanted as they are before they are rounded; see `raw_of`.
         reads: Layers whose first input is wanted as they see it; see `input_of`.
+        base: Where constants that are not rounded are read: the Graph before repairs; None for the Graph itself.
 
     Raises:
         EngineError: If onnxruntime refuses the graph.
@@ -47,9 +48,9 @@ class Switchboard:
 
     def __init__(
         self, graph: Graph, quantization: Quantization, constants: Iterable[str] = (), *, values: Iterable[str] = (),
-        raw: Iterable[str] = (), reads: Iterable[str] = (),
+        raw: Iterable[str] = (), reads: Iterable[str] = (), base: Graph | None = None,
     ) -> None:  # fmt: skip
-        self.graph = graph
+        self.graph, self.base = graph, base or graph
         self.sites: tuple[Site, ...] = (*quantization.values, *quantization.edges)
         self.constants = tuple(dict.fromkeys((*quantization.constants, *constants)))
         steered, nodes = placed(graph, quantization)
@@ -73,7 +74,7 @@ class Switchboard:
             quantization: Of the same places.
             off: Pairs that do not round.
             float_constants: Constants that are not rounded.
-            graph: Where constants are read: the same Graph with other numbers in them.
+            graph: Where the other constants are read: the same Graph with other numbers in them.
         """
         silent, plain = set(off), set(float_constants)
         numbers = _numbers(quantization)
@@ -81,7 +82,7 @@ class Switchboard:
         for i, site in enumerate(self.sites):
             feeds |= {f"scale_{i}": numbers[site].scale, f"zero_{i}": numbers[site].zero_point, f"on_{i}": np.array(site not in silent)}
         for name in self.constants:
-            array = array_of(graph or self.graph, name).astype(np.float32)
+            array = array_of(self.base if name in plain else graph or self.graph, name).astype(np.float32)
             how = quantization.constants.get(name)
             feeds[name] = array if how is None or name in plain else how.dequantize(how.quantize(array))
         return feeds

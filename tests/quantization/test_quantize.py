@@ -228,3 +228,13 @@ def test_samples_are_split_in_two() -> None:
     even, odd = halves({"x": np.arange(5)})
     assert (even["x"].tolist(), odd["x"].tolist()) == ([0, 2, 4], [1, 3])
     assert halves({"x": np.arange(1)})[1]["x"].tolist() == [0]
+
+
+def test_sensitivity_knows_nothing_of_repairs(calibration) -> None:
+    """A corrected bias makes up for layers that are float while one layer is measured alone."""
+    gauge = Gauge(calibration.graph, calibration.samples)
+    draft = begin(calibration.graph, calibration.statistics, Plain(), frozenset())
+    moved = draft.with_constants({"b1": np.ones(16), "bf": np.ones(10)})
+    before, after = ({o.layer: o.loss.noise for o in sensitivity(d, gauge)} for d in (draft, moved))
+    for layer, noise in before.items():
+        assert noise == pytest.approx(after[layer], rel=0.1)  # threads add in another order

@@ -10,7 +10,8 @@ import onnx_ir as ir
 from exporter.array import Array
 from exporter.errors import SourceError
 from exporter.graph import BATCH, OPSET, Graph
-from exporter.graph.qdq import carry, insert
+from exporter.graph.carry import carry
+from exporter.graph.qdq import insert
 from exporter.sources.onnx import ports
 from exporter.sources.onnx.external import attach
 from exporter.sources.onnx.floats import to_float32
