@@ -19,8 +19,9 @@ from exporter.errors import ParityError
 from exporter.formats.points import Points
 from exporter.graph import Graph
 from exporter.graph.conditioning import AMPLIFIED, rounding_floor
+from exporter.graph.carry import carry
 from exporter.graph.evaluate import evaluate
-from exporter.graph.qdq import Quantization, carry, insert, is_quantized, strip
+from exporter.graph.qdq import Quantization, insert, is_quantized, strip
 from exporter.parity import Limits
 from exporter.passes import Phase
 from exporter.passes.run import checked

@@ -6,7 +6,7 @@
 Source: ONNX QuantizeLinear-19, https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,16 +49,17 @@ class Affine:
 
     def quantize(self, x: Array) -> Array:
         """Reals to the nearest stored numbers, halves to even; out of range to the ends."""
-        scale, zero = self._along(x.ndim)
+        scale, zero = self.along(x.ndim)
         q: Array = np.clip(np.rint(x / scale.astype(np.float64)) + zero, *self.limits).astype(self.dtype)
         return q
 
     def dequantize(self, q: Array) -> Array:
         """Stored numbers to float32."""
-        scale, zero = self._along(q.ndim)
+        scale, zero = self.along(q.ndim)
         return ((q.astype(np.int64) - zero) * scale.astype(np.float64)).astype(np.float32)
 
-    def _along(self, rank: int) -> tuple[Array, Array]:
+    def along(self, rank: int) -> tuple[Array, Array]:
+        """Scale, and zero point as int64, in a shape that is broadcast over an array of so many axes."""
         zero = self.zero_point.astype(np.int64)
         if self.axis is None:
             return self.scale, zero
@@ -168,53 +169,6 @@ def strip(graph: Graph) -> tuple[Graph, Quantization]:
 def is_quantized(graph: Graph) -> bool:
     """Whether anything of a Graph is stored in integers."""
     return any(node.op_type in ("QuantizeLinear", "DequantizeLinear") for node in graph.nodes)
-
-
-def carry(quantization: Quantization, graph: Graph) -> Quantization:
-    """What of a quantization still holds after the float Graph was changed.
-
-    Values go by name, whatever their shape has become. Of constants those stay that are on their grid still: one that was scaled, folded
-    into another or laid out otherwise is a new one.
-    """
-    values = {str(v.name) for v in (*graph.model.graph.inputs, *(o for n in graph.nodes for o in n.outputs))}
-    layers = {layer_of(n) for n in graph.nodes}
-    edges = {
-        Edge(edge.value, edge.readers & layers): how
-        for edge, how in quantization.edges.items()
-        if edge.value in values and edge.readers & layers
-    }
-    arrays = {name: const(value) for name, value in graph.model.graph.initializers.items()}
-    constants = {
-        name: how for name, how in quantization.constants.items() if (array := arrays.get(name)) is not None and _is_on_grid(array, how)
-    }
-    return Quantization({name: how for name, how in quantization.values.items() if name in values}, edges, constants)
-
-
-def changed(graph: Graph, change: Callable[[Graph], object]) -> Graph:
-    """A quantized Graph after a change that is made for float Graphs: pairs are taken out for it, and put back where they still hold.
-
-    Args:
-        graph: Left as it is.
-        change: Works in place.
-    """
-    plain, quantization = strip(graph)
-    change(plain)
-    return insert(plain, carry(quantization, plain))
-
-
-_OFF_GRID = 1e-3
-"""Of a step: what float32 leaves of numbers that were rounded to a grid; int32 biases have few steps to spare, never so many."""
-
-
-def _is_on_grid(array: Array, how: Affine) -> bool:
-    if how.axis is not None and (how.axis >= array.ndim or array.shape[how.axis] != how.scale.size):
-        return False
-    scale, zero = how._along(array.ndim)
-    steps = array.astype(np.float64) / scale
-    stored = np.rint(steps) + zero
-    low, high = how.limits
-    tolerance = np.maximum(_OFF_GRID, np.abs(steps) * np.finfo(np.float32).eps)
-    return bool((np.abs(steps - np.rint(steps)) <= tolerance).all() and (stored >= low).all() and (stored <= high).all())
 
 
 def _pair(graph: Graph, value: ir.Value, how: Affine, readers: Sequence[ir.Node] | None = None) -> ir.Value:

@@ -15,8 +15,9 @@ from exporter.errors import SourceError
 from exporter.formats import load_writer
 from exporter.formats.artifact import WriteOptions
 from exporter.graph import Graph
+from exporter.graph.carry import changed
 from exporter.graph.evaluate import evaluate
-from exporter.graph.qdq import changed, is_quantized, strip
+from exporter.graph.qdq import is_quantized, strip
 from exporter.passes.run import clean, fold
 from exporter.runtimes.onnxruntime import Session
 from exporter.sources.open import open_source
