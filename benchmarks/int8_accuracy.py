@@ -52,8 +52,9 @@ def measure_float(kit: Path, name: str) -> Row:
     outputs = run(float_file(job), x)
     tap = softmax_input(float_file(job))
     kept = {f"output{i}": o for i, o in enumerate(outputs)}
-    if tap is not None:
-        kept["logits"] = run(float_file(job), _some(x), tap=tap)[0]
+    scores = None if tap is None else run(float_file(job), _some(x), tap=tap)[0]
+    if scores is not None and scores.ndim == 2:  # one row of classes a sample, no detector's grid
+        kept["logits"] = scores
     np.savez(_reference(name), allow_pickle=False, **kept)
     right = {} if y is None else {"right": _right(outputs, y)}
     return {"n": len(x), **right, "bytes": float_file(job).stat().st_size, "seconds": time.perf_counter() - start}
@@ -123,7 +124,7 @@ def _some(x: Array) -> Array:
 
 def _centred(scores: Array) -> Array:
     """A constant added to all scores of a sample changes no softmax."""
-    flat = scores.reshape(len(scores), -1)
+    flat = scores.reshape(len(scores), -1)  # some engines keep axes of one
     return np.asarray(flat - flat.mean(1, keepdims=True))
 
 
