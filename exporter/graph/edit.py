@@ -60,20 +60,32 @@ def sole_consumer(value: ir.Value) -> ir.Node | None:
     return users[0] if len(users) == 1 and len(value.uses()) == 1 and not value.is_graph_output() else None
 
 
-def unique_name(graph: Graph, base: str) -> str:
-    """`base`, or `base_2`, `base_3`, ...: the first that no value of the graph has."""
-    taken = {v.name for n in graph.model.graph for v in n.outputs}
-    taken |= set(graph.model.graph.initializers) | {v.name for v in graph.model.graph.inputs}
+def names_of(graph: Graph) -> set[str]:
+    """Names of all values of a graph."""
+    body = graph.model.graph
+    return {str(v.name) for v in (*(o for n in body for o in n.outputs), *body.inputs)} | set(body.initializers)
+
+
+def unique_name(graph: Graph, base: str, taken: set[str] | None = None) -> str:
+    """`base`, or `base_2`, `base_3`, ...: the first that no value of the graph has.
+
+    Args:
+        graph: The graph.
+        base: The name wished for.
+        taken: `names_of(graph)`, where many names are needed; the new one is put into it.
+    """
+    known = names_of(graph) if taken is None else taken
     name, i = base, 2
-    while name in taken:
+    while name in known:
         name, i = f"{base}_{i}", i + 1
+    known.add(name)
     return name
 
 
-def add_constant(graph: Graph, name: str, array: Array) -> ir.Value:
-    """A new initializer under a free name near `name`; the array is kept, not copied."""
+def add_constant(graph: Graph, name: str, array: Array, taken: set[str] | None = None) -> ir.Value:
+    """A new initializer under a free name near `name`; the array is kept, not copied. For `taken` see `unique_name`."""
     array = np.asarray(array)
-    name = unique_name(graph, name)
+    name = unique_name(graph, name, taken)
     tensor = ir.tensor(array, name=name)
     value = ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
     graph.model.graph.register_initializer(value)

@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
-from exporter.graph.edit import add_constant, const, unique_name
+from exporter.graph.edit import add_constant, const, names_of, unique_name
 from exporter.graph.model import Graph
 
 LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "int32": (-(2**31), 2**31 - 1)}
@@ -122,17 +122,17 @@ def placed(graph: Graph, quantization: Quantization) -> tuple[Graph, dict[str | 
     """As `insert`, and the DequantizeLinear of every value, edge and constant in the new Graph."""
     result = graph.clone()
     values = {str(v.name): v for v in (*result.model.graph.inputs, *(o for n in result.nodes for o in n.outputs))}
-    layers = {layer_of(n): n for n in result.nodes}
+    layers, taken = {layer_of(n): n for n in result.nodes}, names_of(result)
     rounded: dict[str, ir.Value] = {}
     found: dict[str | Edge, ir.Node] = {}
     for name, how in quantization.values.items():
-        rounded[name] = _pair(result, values[name], how)
+        rounded[name] = _pair(result, taken, values[name], how)
         found[name] = _producer(rounded[name])
     for edge, how in quantization.edges.items():
         value = rounded.get(edge.value, values[edge.value])
-        found[edge] = _producer(_pair(result, value, how, [layers[name] for name in edge.readers]))
+        found[edge] = _producer(_pair(result, taken, value, how, [layers[name] for name in edge.readers]))
     for name, how in quantization.constants.items():
-        found[name] = _constant(result, result.model.graph.initializers[name], how)
+        found[name] = _constant(result, taken, result.model.graph.initializers[name], how)
     return result, found
 
 
@@ -171,15 +171,15 @@ def is_quantized(graph: Graph) -> bool:
     return any(node.op_type in ("QuantizeLinear", "DequantizeLinear") for node in graph.nodes)
 
 
-def _pair(graph: Graph, value: ir.Value, how: Affine, readers: Sequence[ir.Node] | None = None) -> ir.Value:
+def _pair(graph: Graph, taken: set[str], value: ir.Value, how: Affine, readers: Sequence[ir.Node] | None = None) -> ir.Value:
     """Put a pair behind a value, for all its readers or for some; returns the rounded value."""
     body, name = graph.model.graph, str(value.name)
     producer = value.producer()
-    parameters = _parameters(graph, name, how)
+    parameters = _parameters(graph, taken, name, how)
     quantize = ir.node("QuantizeLinear", [None, *parameters], {} if how.axis is None else {"axis": how.axis})
     dequantize = ir.node("DequantizeLinear", [quantize.outputs[0], *parameters], dict(quantize.attributes))
     stored, out = quantize.outputs[0], dequantize.outputs[0]
-    stored.name, stored.shape, stored.type = unique_name(graph, f"{name}__q"), value.shape, ir.TensorType(_ir_type(how))
+    stored.name, stored.shape, stored.type = unique_name(graph, f"{name}__q", taken), value.shape, ir.TensorType(_ir_type(how))
     quantize.name = stored.name
     out.shape, out.type = value.shape, ir.TensorType(ir.DataType.FLOAT)
     for user, index in list(value.uses()):
@@ -190,10 +190,11 @@ def _pair(graph: Graph, value: ir.Value, how: Affine, readers: Sequence[ir.Node]
         for index, port in enumerate(body.outputs):
             if port is value:
                 body.outputs[index] = out
-    out.name = unique_name(graph, f"{name}__dq")
     if whole:
-        value.name = unique_name(graph, f"{name}__raw")
+        value.name = unique_name(graph, f"{name}__raw", taken)
         out.name = name
+    else:
+        out.name = unique_name(graph, f"{name}__dq", taken)
     dequantize.name = f"{stored.name}_back"
     quantize.replace_input_with(0, value)
     nodes = [quantize, dequantize]
@@ -204,22 +205,23 @@ def _pair(graph: Graph, value: ir.Value, how: Affine, readers: Sequence[ir.Node]
     return out
 
 
-def _parameters(graph: Graph, name: str, how: Affine) -> list[ir.Value]:
-    return [add_constant(graph, f"{name}__scale", np.asarray(how.scale, np.float32)), add_constant(graph, f"{name}__zero", how.zero_point)]
+def _parameters(graph: Graph, taken: set[str], name: str, how: Affine) -> list[ir.Value]:
+    scale = add_constant(graph, f"{name}__scale", np.asarray(how.scale, np.float32), taken)
+    return [scale, add_constant(graph, f"{name}__zero", how.zero_point, taken)]
 
 
 def _ir_type(how: Affine) -> ir.DataType:
     return ir.DataType.from_numpy(how.zero_point.dtype)
 
 
-def _constant(graph: Graph, value: ir.Value, how: Affine) -> ir.Node:
+def _constant(graph: Graph, taken: set[str], value: ir.Value, how: Affine) -> ir.Node:
     """Store a constant in integers, a DequantizeLinear behind it; a bias in int32 has no zero point to name."""
     body, name = graph.model.graph, str(value.name)
     array = const(value)
     if array is None:
         raise ValueError(f"{name} is no constant")
-    stored = add_constant(graph, f"{name}__q", how.quantize(array))
-    parameters = _parameters(graph, name, how)
+    stored = add_constant(graph, f"{name}__q", how.quantize(array), taken)
+    parameters = _parameters(graph, taken, name, how)
     node = ir.node("DequantizeLinear", [stored, *parameters], {} if how.axis is None else {"axis": how.axis}, name=f"{name}__dequantize")
     out = node.outputs[0]
     out.shape, out.type = value.shape, ir.TensorType(ir.DataType.FLOAT)

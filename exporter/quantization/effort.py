@@ -24,6 +24,20 @@ def effort(graph: Graph, points: Points) -> float:
     return products + CONVERSION * sum(_elements(v) for v in conversions(graph, points))
 
 
+def idle(graph: Graph, points: Points) -> list[str]:
+    """Layers in integers, with products, that save less than converting what they read and write would cost; in the Graph's order.
+
+    Whether it is converted depends on their neighbours. Layers without products only pass integers on.
+    """
+    macs, nodes = macs_of(graph), {layer_of(n): n for n in graph.nodes}
+    found = []
+    for layer in points.layers:
+        touched = sum(_elements(v) for v in (nodes[layer].inputs[0], nodes[layer].outputs[0]) if v is not None)
+        if 0 < (1 - INT8) * macs[layer] < CONVERSION * touched:
+            found.append(layer)
+    return found
+
+
 def conversions(graph: Graph, points: Points) -> list[ir.Value]:
     """Values that an engine quantizes or dequantizes: a side computes in reals. One that needs both is there twice."""
     integer = set(points.layers)

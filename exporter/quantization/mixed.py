@@ -17,7 +17,7 @@ import numpy as np
 from exporter.formats import Writer
 from exporter.graph.qdq import insert
 from exporter.quantization.draft import Draft, regroup
-from exporter.quantization.effort import effort
+from exporter.quantization.effort import effort, idle
 from exporter.quantization.gauge import Gauge
 from exporter.quantization.measure import Loss
 from exporter.quantization.outcome import LayerLoss
@@ -104,8 +104,8 @@ class _Search:
                 failed = 0 if self._buys(one.layer) else failed + 1
 
     def drop_idle(self) -> None:
-        """Layers that integers make no quicker."""
-        for layer in self.draft.points.layers:
+        """Layers that integers make no quicker; only those are looked at that save less than converting around them may cost."""
+        for layer in idle(self.draft.graph, self.draft.points):
             if layer not in self.draft.points.layers:
                 continue
             other = self._without(layer)
