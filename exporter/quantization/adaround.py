@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from exporter.array import Array
+from exporter.quantization.correct import correct
 from exporter.quantization.draft import Draft
 from exporter.quantization.gauge import Gauge
 from exporter.quantization.moments import Moments, Product, moments, products
@@ -60,6 +61,7 @@ def adaround(draft: Draft, gauge: Gauge, seed: int) -> tuple[Draft, Repair]:
         work.attempt(product)
     how = draft.quantization.constants
     rounded = draft.with_constants(work.new, {p.weights.weight: how[p.weights.weight].scale for p in work.done})
+    rounded, _ = correct(rounded, gauge)  # biases downstream made up for the old rounding
     after = gauge.confirm(work.board, work.board.feeds(rounded.quantization, graph=rounded.graph))
     kept = after.quality_db > before.quality_db + GAIN_DB
     return (rounded if kept else draft), Repair("adaround", kept, before, after, tuple(p.layer for p in work.done))
