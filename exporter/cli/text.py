@@ -133,14 +133,16 @@ def verify_text(facts: Mapping[str, Any]) -> str:
 def view_text(view: Sequence[Mapping[str, Any]]) -> str:
     """Rounded layers of all bundles: signal over noise against float, then range seen and ranges used."""
     names = list(dict.fromkeys(name for row in view for name in row["bundles"]))
+    short = [name.rpartition("--")[2] for name in names]
+    heads = short if len(set(short)) == len(names) else names
     noise = [(r["value"], r["op"], *(f"{r['bundles'][n]['sqnr_db']:.1f}" if n in r["bundles"] else "" for n in names)) for r in view]
     ranges = []
     for r in view:
         known = {n: entry["range"] for n, entry in r["bundles"].items() if entry["range"]}
         if known:
             ranges.append((r["value"], span(next(iter(known.values()))["seen"]), *(_used(known[n]) if n in known else "" for n in names)))
-    return "\n".join(["SQNR against float, dB", table(("value", "op", *names), noise), "", "range used, calibrator, share cut off",
-                      table(("value", "seen", *names), ranges)])  # fmt: skip
+    return "\n".join(["SQNR against float, dB", table(("value", "op", *heads), noise), "", "range used, calibrator, share cut off",
+                      table(("value", "seen", *heads), ranges)])  # fmt: skip
 
 
 def span(ends: Sequence[float] | None) -> str:

@@ -12,6 +12,7 @@ from exporter.parity import Limits
 from exporter.place import HOST, require_host
 from exporter.proving.judge import as_dicts, findings, judged
 from exporter.proving.layers import first_divergence
+from exporter.proving.proof import breached
 from exporter.proving.subject import bundled
 from exporter.verification.bare import verify_bare
 from exporter.verification.ranges import view, with_ranges
@@ -100,7 +101,10 @@ def _bundle(
         found = layers_of(bundle, source, kept.inputs, trust, subject)
         facts["layers"] = with_ranges([layer.as_dict() for layer in found], bundle.manifest)
         first = first_divergence(found, limits)
-        facts["first_divergence"] = first.layer if first and limits.breach(first.comparison) else None
+        differs = (
+            first and limits.breach(first.comparison) and (not rounds or breached(parity, limits))
+        )  # inner ties between integers are usual
+        facts["first_divergence"] = first.layer if first and differs else None
     against = {"the graph it was written from": parity}
     return judged(facts, against if rounds else {**against, "the source's own outputs": fidelity}, limits)
 
