@@ -18,8 +18,8 @@ from exporter.data.synthetic import input_range_known
 from exporter.errors import ParityError
 from exporter.formats.points import Points
 from exporter.graph import Graph
-from exporter.graph.conditioning import AMPLIFIED, rounding_floor
 from exporter.graph.carry import carry
+from exporter.graph.conditioning import AMPLIFIED, rounding_floor
 from exporter.graph.evaluate import evaluate
 from exporter.graph.qdq import Quantization, insert, is_quantized, strip
 from exporter.parity import Limits

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.building.common import Common
-from exporter.building.options import QUANTIZED, BuildOptions
+from exporter.building.options import CALIBRATED, QUANTIZED, BuildOptions
 from exporter.building.precision import GUARD_DB, guard, limited, settings, settle, settle_io
 from exporter.building.versions import content_sha256, tool_versions
 from exporter.errors import UsageError
@@ -58,6 +58,8 @@ class Order:
         """What the file must hold against the Graph it is written from; a target that says nothing gets the usual."""
         parity, usual = self.target.parity, USUAL[self.precision]
         asked = Limits(parity.max_rel.get(self.precision), parity.min_sqnr_db.get(self.precision))
+        if self.quantized and self.precision not in CALIBRATED and self.precision in self.target.quantization.min_sqnr_db:
+            return self.guard  # written from the float Graph: parity is what is lost
         return usual if asked == Limits() else asked
 
     @property

@@ -61,12 +61,12 @@ def check_words(given: BuildOptions, precision: str) -> None:
         if word not in known:
             raise unknown_name(kind, word, known)
     said = {
-        "--calibrator": given.calibrator != AUTO, "--repair": given.repair != "default",
-        "--keep-float": bool(given.keep_float), "--min-sqnr-db": given.min_sqnr_db is not None,
+        "--calibrator": given.calibrator != AUTO, "--repair": given.repair != "default", "--keep-float": bool(given.keep_float),
         "--accept-calibration": given.accept_calibration,
     }  # fmt: skip
-    idle = [flag for flag, spoken in said.items() if spoken]
-    if idle and precision not in QUANTIZED:
+    idle = [flag for flag, spoken in said.items() if spoken and precision not in CALIBRATED]
+    idle += ["--min-sqnr-db"] if given.min_sqnr_db is not None and precision not in QUANTIZED else []
+    if idle:
         raise UsageError(f"{idle[0]} is for int8 files, this one is {precision}", hint=f"leave {idle[0]} out, or add --precision int8")
 
 
@@ -90,10 +90,10 @@ def settings(given: BuildOptions, target: Target, precision: str) -> QuantizeSet
     """What is asked of the quantization; None where no ranges are looked for. The target's limits drive a mixed precision."""
     if precision not in CALIBRATED or given.calibration is None:
         return None
-    return QuantizeSettings(
-        given.calibrator, given.repair, precision, target.quantization.min_sqnr_db.get(precision), target.limits.top1_drop, given.seed,
-        frozenset(given.keep_float),
-    )  # fmt: skip
+    asked = QuantizeSettings(given.calibrator, given.repair, precision, seed=given.seed, keep_float=frozenset(given.keep_float))
+    if precision != "mixed":
+        return asked
+    return replace(asked, min_sqnr_db=target.quantization.min_sqnr_db.get(precision), top1_drop=target.limits.top1_drop)
 
 
 def limited(target: Target, given: BuildOptions, precision: str) -> Target:

@@ -210,6 +210,23 @@ def test_mixed_gives_what_is_asked(nets, tmp_path):
     assert facts["fidelity"]["y"]["sqnr_db"] >= 90
 
 
+@pytest.mark.parametrize("precision", ["int8-dynamic", "int8-weights", "int4-weights"])
+@pytest.mark.parametrize("target", ["tflite-arm64", "onnx-arm64"])
+def test_weights_alone_need_no_data(tmp_path, target, precision):
+    words = ("build", model_path(), "-t", target, "--precision", precision, "-o", tmp_path / "out")
+    ended = mexport(*words)
+    assert ended.code == 0, ended.err
+    facts = facts_of(tmp_path / "out", target)
+    assert (facts["precision"], facts["calibration"], facts["quantization"]) == (precision, None, None)
+    assert mexport("verify", tmp_path / "out", "--layers").code == 0
+    limited = mexport(*words, "--min-sqnr-db", "90", "--name", "limited")
+    assert limited.code == 5  # eight bits have some 40 dB
+    assert "is below the limit 90 dB" in limited.err
+    idle = mexport(*words, "--keep-float", "y", "--name", "idle")
+    assert idle.code == 2
+    assert f"--keep-float is for int8 files, this one is {precision}" in idle.err
+
+
 @pytest.mark.parametrize("io", ["int8", "uint8"])
 @pytest.mark.parametrize("target", ["tflite-arm64", "onnx-arm64"])
 def test_integer_ends(few, tmp_path, target, io):
