@@ -1,38 +1,16 @@
 """int8 from a model and pictures to proved files, through the command line."""
 
 import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
-from exporter.bundle import read_bundle
 from exporter.sample import labels_path, model_path, pictures_path
-from tests.command import ROOT, mexport
-from tests.e2e.test_faults import DIE, leftovers
+from tests.command import mexport
+from tests.e2e.int8_words import QUICK, facts_of
 
 TARGETS = ["ncnn-arm64", "tflite-arm64", "onnx-arm64"]
 ALL = [word for t in TARGETS for word in ("-t", t)]
-QUICK = ("--calibrator", "minmax", "--repair", "none")
-"""What spares a test the search for better numbers."""
-
-
-@pytest.fixture(scope="module")
-def few(tmp_path_factory):
-    """Six of the sample's pictures a class."""
-    folder = tmp_path_factory.mktemp("few")
-    for group in pictures_path().iterdir():
-        (folder / group.name).mkdir()
-        for picture in sorted(group.iterdir())[:6]:
-            shutil.copy(picture, folder / group.name)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -41,38 +19,6 @@ def built(tmp_path_factory):
     ended = mexport("build", *ALL, "--calibration", pictures_path(), "-o", out, "--json")
     assert ended.code == 0, ended.err
     return out, ended
-
-
-@pytest.fixture(scope="module")
-def nets(tmp_path_factory):
-    """Two small nets, and data for both. `collapsing`: its first hidden channel is a thousand times the others and read by nobody, so
-    that one scale for all drowns the rest; `healthy`: the same without that."""
-    place, rng = tmp_path_factory.mktemp("nets"), np.random.default_rng(0)
-    first, second = rng.standard_normal((16, 8)).astype(np.float32), rng.standard_normal((8, 4)).astype(np.float32)
-    second[0] = 0
-    x = rng.standard_normal((120, 16)).astype(np.float32)
-    labels = np.argmax(np.maximum(x @ first, 0) @ second, axis=1)
-    np.savez(place / "data.npz", x=x)
-    np.savez(place / "few.npz", x=x[:5])
-    np.savez(place / "labelled.npz", x=x, y=labels)
-    for name, scale in (("healthy", 1), ("collapsing", 1000)):
-        onnx.save(two_layers(first * np.float32([scale] + 7 * [1]), second), place / f"{name}.onnx")
-    return place
-
-
-def two_layers(first, second):
-    nodes = [
-        helper.make_node("MatMul", ["x", "first"], ["hidden"]), helper.make_node("Relu", ["hidden"], ["positive"]),
-        helper.make_node("MatMul", ["positive", "second"], ["y"]),
-    ]  # fmt: skip
-    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["batch", d]) for n, d in (("x", 16), ("y", 4))]
-    tensors = [numpy_helper.from_array(first, "first"), numpy_helper.from_array(second, "second")]
-    graph = helper.make_graph(nodes, "layers", ends[:1], ends[1:], tensors)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-
-
-def facts_of(out, target, name="fashion"):
-    return read_bundle(out / f"{name}--{target}").manifest
 
 
 def test_calibration_data_alone_mean_int8_and_that_is_said(built):
@@ -153,63 +99,6 @@ def test_int8_without_data_is_refused_by_name(tmp_path, precision):
     assert not (tmp_path / "out").exists()
 
 
-def test_unfit_data_are_refused_and_may_be_accepted(nets, tmp_path):
-    out = tmp_path / "out"
-    words = ("build", nets / "healthy.onnx", "-t", "onnx-arm64", "--calibration", nets / "few.npz", "-o", out, *QUICK)
-    ended = mexport(*words)
-    assert ended.code == 12
-    assert "at least 8 are needed" in ended.err
-    assert "--accept-calibration overrides" in ended.err
-    assert not out.exists()
-    ended = mexport(*words, "--accept-calibration")
-    assert ended.code == 0, ended.err
-    facts = facts_of(out, "onnx-arm64", "healthy")
-    assert facts["calibration"]["accepted"] == ["too few"]
-    assert facts["calibration"]["findings"][0]["severity"] == "refuse"
-    assert "accepted by hand" in (out / "healthy--onnx-arm64" / "report.md").read_text()
-
-
-def test_a_collapsed_net_does_not_leave(nets, tmp_path):
-    words = ("build", nets / "collapsing.onnx", "-t", "tflite-arm64", "--calibration", nets / "data.npz", "-o", tmp_path / "out", *QUICK)
-    ended = mexport(*words)
-    assert ended.code == 5, ended.err
-    for said in ("int8 loses too much", "against the float graph", "worst layers: ", "--precision mixed", "--repair thorough"):
-        assert said in ended.err
-    assert not list((tmp_path / "out").glob("*"))
-    ended = mexport(*words, "--precision", "mixed")
-    assert ended.code == 0, ended.err
-    facts = facts_of(tmp_path / "out", "tflite-arm64", "collapsing")
-    assert facts["precision"] == "mixed"
-    assert facts["quantization"]["kept_float"]
-    assert facts["fidelity"]["y"]["sqnr_db"] >= 6  # the shipped targets' guard
-
-
-def test_limits_asked_for_hold_or_fail_the_build(nets, tmp_path):
-    out = tmp_path / "out"
-    words = ("build", nets / "healthy.onnx", "-t", "onnx-arm64", "--calibration", nets / "data.npz", "-o", out, *QUICK)
-    ended = mexport(*words, "--min-sqnr-db", "90")
-    assert ended.code == 5
-    assert "is below the limit 90 dB" in ended.err
-    ended = mexport(*words, "--top1-drop", "0.5")
-    assert ended.code == 6
-    assert "--data" in ended.err
-    assert not out.exists() or not list(out.iterdir())
-    ended = mexport(*words, "--top1-drop", "0.1", "--data", nets / "labelled.npz")
-    assert ended.code == 0, ended.err
-    numbers = {n["name"]: n["value"] for n in facts_of(out, "onnx-arm64", "healthy")["numbers"]}
-    assert numbers["top1_source"] == 1.0  # the labels are its own answers
-    assert numbers["top1"] >= 0.9
-
-
-def test_mixed_gives_what_is_asked(nets, tmp_path):
-    ended = mexport("build", nets / "healthy.onnx", "-t", "tflite-arm64", "--calibration", nets / "data.npz", "-o", tmp_path / "out",
-                    "--precision", "mixed", "--min-sqnr-db", "90", *QUICK)  # fmt: skip
-    assert ended.code == 0, ended.err
-    facts = facts_of(tmp_path / "out", "tflite-arm64", "healthy")
-    assert len(facts["quantization"]["kept_float"]) == 2  # integers never reach 90 dB: both layers stay float
-    assert facts["fidelity"]["y"]["sqnr_db"] >= 90
-
-
 @pytest.mark.parametrize("precision", ["int8-dynamic", "int8-weights", "int4-weights"])
 @pytest.mark.parametrize("target", ["tflite-arm64", "onnx-arm64"])
 def test_weights_alone_need_no_data(tmp_path, target, precision):
@@ -281,51 +170,3 @@ def test_layers_kept_float_by_name(few, tmp_path):
     ended = mexport("build", model_path(), "-t", "tflite-arm64", "--calibration", few, "--keep-float", kept, "-o", tmp_path, *QUICK)
     assert ended.code == 0, ended.err
     assert list(facts_of(tmp_path, "tflite-arm64")["quantization"]["kept_float"]) == [kept]
-
-
-def test_killed_while_calibrating_leaves_nothing(nets, tmp_path):
-    out, env = tmp_path / "out", {**os.environ, "MEXPORT_CACHE": str(tmp_path / "cache")}
-    words = ["build", str(nets / "healthy.onnx"), "-t", "onnx-arm64", "--calibration", str(nets / "data.npz"), "-o", str(out), "-q", *QUICK]
-    code = DIE.format(module="quantization.keep", name="save", after=True)
-    killed = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, env=env, capture_output=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert not out.exists() or not list(out.iterdir())
-    again = subprocess.run([sys.executable, "-m", "exporter", *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
-    read_bundle(out / "healthy--onnx-arm64")
-    assert leftovers(out) == []
-
-
-def test_fastest_is_decided_on_this_host_for_its_own_kind_only(nets, tmp_path, monkeypatch):
-    from exporter.building import fastest
-
-    monkeypatch.setattr(fastest, "PAIRS", 6)
-    monkeypatch.setattr(fastest, "PROCESSES", 1)
-    monkeypatch.setattr(fastest.platform, "machine", lambda: "x86_64")
-    desktop = tmp_path / "desktop.toml"
-    desktop.write_text('format = "tflite"\nabi = "x86_64"\n')
-    words = (
-        "build",
-        nets / "healthy.onnx",
-        "--calibration",
-        nets / "data.npz",
-        "--fastest",
-        "--on",
-        "host",
-        "-o",
-        tmp_path / "out",
-        *QUICK,
-    )
-    ended = mexport(*words, "-t", desktop, "-t", "tflite-arm64")
-    assert ended.code == 0, ended.err
-    own, phone = (facts_of(tmp_path / "out", t, "healthy") for t in ("desktop", "tflite-arm64"))
-    times = {n["name"].removeprefix("latency_"): n for n in own["numbers"] if n["name"].startswith("latency_")}
-    assert set(times) == {"fp32", "fp16", "int8", "mixed"}
-    assert {n["kind"] for n in times.values()} == {"native"}
-    assert own["precision"] in times
-    assert any(f"{own['precision']} is kept as the fastest on this host" in n for n in own["notes"])
-    assert phone["precision"] == "int8"
-    assert any("decide nothing for tflite-arm64: int8 is kept" in n for n in phone["notes"])
-    assert "decide nothing for tflite-arm64" in ended.err
-    assert mexport("verify", tmp_path / "out").code == 0
-    assert mexport(*words, "-t", desktop).out.count("up to date") == 1
