@@ -1,0 +1,188 @@
+"""How much each output channel of a layer matters: one function a score, and their sum over tied channels.
+
+A score is given one layer and says how important each of its output channels is, float64 (rows,), from 0 up; only the order and the
+proportions within a layer count: every layer's scores are divided by their mean before those of tied channels are added up.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from exporter.array import Array
+from exporter.graph import attr, const
+from exporter.pruning.channels import Channels
+from exporter.pruning.layers import Layer, following_norm
+
+Score = Callable[[Layer], Array]
+
+
+def class_scores(channels: Channels, score: Score) -> Array:
+    """A score of every class of channels: the mean over the layers' channels in it, each layer's divided by their mean.
+
+    Args:
+        channels: Of the Graph.
+        score: Of one layer's output channels. Depthwise layers count too: their channels are tied to those they read.
+
+    Returns:
+        float64 (classes,); 0 for classes that no layer makes.
+    """
+    total, count = np.zeros(len(channels.locked)), np.zeros(len(channels.locked))
+    for layer in channels.layers.values():
+        made = channels.made(layer)
+        if made is not None:
+            values = score(layer)
+            np.add.at(total, made, values / (values.mean() or 1.0))
+            np.add.at(count, made, 1)
+    return np.asarray(total / np.maximum(count, 1))
+
+
+def l1(layer: Layer) -> Array:
+    """Sum of |w|. Source: Li et al. 2016, https://arxiv.org/abs/1608.08710."""
+    return np.asarray(np.abs(_rows(layer)).sum(1))
+
+
+def l2(layer: Layer) -> Array:
+    """Root of the sum of w², with the batch norm that follows folded in: what the channel really adds up to."""
+    return np.asarray(np.sqrt(np.square(_rows(layer)).sum(1)) * _gain(layer))
+
+
+def gamma(layer: Layer) -> Array:
+    """|gamma| of the batch norm that follows; 1 where none does. Source: Liu et al. 2017, https://arxiv.org/abs/1708.06519."""
+    norm = following_norm(layer)
+    found = const(norm.inputs[1]) if norm is not None else None
+    return np.ones(layer.rows) if found is None else np.abs(found.astype(np.float64))
+
+
+def fpgm(layer: Layer) -> Array:
+    """Distance to all other filters: near the geometric median, one is replaced by the others.
+
+    Source: He et al. 2018, https://arxiv.org/abs/1811.00250.
+    """
+    rows = _rows(layer)
+    squares = np.square(rows).sum(1)
+    return np.asarray(np.sqrt(np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0)).sum(1))
+
+
+def random(seed: int = 0) -> Score:
+    """The control: seeded by the layer's name too, so that no layer follows another's order."""
+
+    def score(layer: Layer) -> Array:
+        return np.random.default_rng([seed, *layer.name.encode()]).uniform(0.5, 1.5, layer.rows)
+
+    return score
+
+
+def taylor(gradients: Mapping[str, Array]) -> Score:
+    """|sum of w * dL/dw| over a filter: what the loss would lose, to first order.
+
+    Args:
+        gradients: dL/dw by layer name, of the weight's own shape; summed over samples.
+
+    Source: Molchanov et al. 2019, https://arxiv.org/abs/1906.10771.
+    """
+
+    def score(layer: Layer) -> Array:
+        slope = layer.table(gradients[layer.name]).astype(np.float64)
+        table = layer.table(layer.weight).astype(np.float64)
+        return np.asarray(np.abs((table * slope).sum((2, 3))).reshape(-1))
+
+    return score
+
+
+@dataclass(frozen=True)
+class Entropy:
+    """Entropy of each channel's response over samples, pooled over the map: constant channels tell nothing.
+
+    Source: Luo and Wu 2017, https://arxiv.org/abs/1706.05791; weighted by the neighbours, because entropy ignores scale.
+
+    Attributes:
+        responses: Each layer's output averaged over its map, (samples, rows), by layer name.
+        bins: Of the histogram.
+    """
+
+    responses: Mapping[str, Array]
+    bins: int = 32
+    _known: dict[str, Array] = field(default_factory=dict, repr=False)
+
+    def own(self, layer: Layer) -> Array:
+        """H = - sum of p log p; nats."""
+        if layer.name not in self._known:
+            self._known[layer.name] = np.array([_entropy(column, self.bins) for column in self.responses[layer.name].T])
+        return self._known[layer.name]
+
+    def with_previous(self, layer: Layer, before: Array) -> Array:
+        """H[j] * sum over i of |W[j, i]| * H[i].
+
+        Args:
+            layer: The layer.
+            before: H of its input channels, (columns,).
+        """
+        norms = np.sqrt(np.square(layer.table(layer.weight).astype(np.float64)).sum(3))
+        reads = before.reshape(layer.groups, 1, -1)
+        return np.asarray(self.own(layer) * (norms * reads).sum(2).reshape(-1))
+
+    def with_next(self, layer: Layer, after: Array) -> Array:
+        """H[j] * |W_next[:, j]|.
+
+        Args:
+            layer: The layer.
+            after: Norm of the weights that read each of its channels, (rows,).
+        """
+        return np.asarray(self.own(layer) * after)
+
+
+def with_previous(channels: Channels, entropy: Entropy) -> Score:
+    """Entropy times that of what the layer reads; 1 for a channel that no layer makes."""
+    known = _by_class(channels, entropy.own)
+    return lambda layer: entropy.with_previous(layer, _at(known, channels.read(layer), layer.columns))
+
+
+def with_next(channels: Channels, entropy: Entropy) -> Score:
+    """Entropy times the weight with which its channels are read."""
+    total = np.zeros(len(channels.locked))
+    for layer in channels.layers.values():
+        read = channels.read(layer)
+        if read is not None:
+            table = np.square(layer.table(layer.weight).astype(np.float64)).sum((1, 3)).reshape(-1)
+            np.add.at(total, read, table)
+    return lambda layer: entropy.with_next(layer, np.sqrt(_at(total, channels.made(layer), layer.rows)))
+
+
+def _by_class(channels: Channels, score: Score) -> Array:
+    """The mean of a score over each class; 1 for classes that no layer makes."""
+    total, count = np.zeros(len(channels.locked)), np.zeros(len(channels.locked))
+    for layer in channels.layers.values():
+        made = channels.made(layer)
+        if made is not None:
+            np.add.at(total, made, score(layer))
+            np.add.at(count, made, 1)
+    return np.where(count > 0, total / np.maximum(count, 1), 1.0)
+
+
+def _at(values: Array, classes: Array | None, length: int) -> Array:
+    return np.ones(length) if classes is None else values[classes]
+
+
+def _entropy(values: Array, bins: int) -> float:
+    counts, _ = np.histogram(values, bins)
+    p = counts[counts > 0] / counts.sum()
+    return float(-(p * np.log(p)).sum())
+
+
+def _rows(layer: Layer) -> Array:
+    """Weights of each output channel, float64 (rows, n)."""
+    return layer.table(layer.weight).astype(np.float64).reshape(layer.rows, -1)
+
+
+def _gain(layer: Layer) -> Array:
+    """|gamma| / sqrt(variance + epsilon) of the batch norm that follows; 1 where none does."""
+    norm = following_norm(layer)
+    gammas, variance = (const(norm.inputs[i]) for i in (1, 4)) if norm is not None else (None, None)
+    if norm is None or gammas is None or variance is None:
+        return np.ones(layer.rows)
+    return np.asarray(np.abs(gammas.astype(np.float64)) / np.sqrt(variance.astype(np.float64) + attr(norm, "epsilon", 1e-5)))
+
+
+SCORES: dict[str, Score] = {"l2": l2, "l1": l1, "gamma": gamma, "fpgm": fpgm}
+"""Scores that need nothing but the weights; "random" takes a seed, the others data: `random`, `taylor`, `Entropy`."""

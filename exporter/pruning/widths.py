@@ -1,0 +1,167 @@
+"""Choosing widths: how far each goes down so that the whole Graph costs what it may."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from exporter.cost.count import Totals, totals
+from exporter.errors import LimitError, UsageError
+from exporter.graph import Graph
+from exporter.pruning.channels import Channels, channels_of
+from exporter.pruning.plan import Plan, schedules_of
+from exporter.pruning.schedule import Schedule
+from exporter.pruning.scores import Score, class_scores, l2
+
+LOWEST = 0.94
+"""A plan uses at least this share of its budget, where widths on the step allow it."""
+
+AIM = 0.985
+"""Widths are given back until so much of the budget is used."""
+
+BISECTIONS = 14
+
+
+class Scope(StrEnum):
+    """How widths are chosen."""
+
+    LOCAL = "local"
+    """Every layer keeps the same share of its channels."""
+
+    GLOBAL = "global"
+    """One threshold on the scores for all layers."""
+
+
+class Measure(StrEnum):
+    """What a budget is counted in."""
+
+    MACS = "macs"
+    PARAMS = "params"
+    SIZE = "size"
+
+    def of(self, cost: Totals) -> int:
+        """Multiply-accumulates, parameters, or bytes."""
+        return {Measure.MACS: cost.macs, Measure.PARAMS: cost.params, Measure.SIZE: cost.bytes}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """At most this share of what the whole Graph costs.
+
+    Attributes:
+        measure: In what.
+        share: Of 1, e.g. 0.5.
+    """
+
+    measure: Measure
+    share: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise UsageError(f"{self.measure} {self.share:g}: a share above 0 and up to 1 is needed", hint="0.5 keeps half")
+
+
+def plan_of(
+    graph: Graph,
+    budget: Budget,
+    *,
+    score: Score = l2,
+    scope: Scope = Scope.LOCAL,
+    channel_step: int = 8,
+    skip: Collection[str] = (),
+) -> Plan:
+    """Which channels of a cleaned Graph to remove.
+
+    Args:
+        graph: The Graph, batch norm live or folded.
+        budget: What the result may cost.
+        score: Of one layer's channels.
+        scope: One share for all layers, or one threshold.
+        channel_step: Widths are multiples of it where that can be.
+        skip: Names of layers (of their outputs) that keep their width.
+
+    Raises:
+        LimitError: If even the narrowest widths cost more.
+        UsageError: If no layer has a name that is to be skipped.
+    """
+    channels = channels_of(graph)
+    unknown = sorted(set(skip) - set(channels.layers))
+    if unknown:
+        raise UsageError(f"no layer named {unknown[0]}", hint="a layer goes by the name of its output; `mexport inspect` lists them")
+    schedules = tuple(s for s in schedules_of(channels, class_scores(channels, score), channel_step) if not set(s.block.layers) & set(skip))
+    return choose(channels, schedules, budget, scope)
+
+
+def choose(channels: Channels, schedules: tuple[Schedule, ...], budget: Budget, scope: Scope = Scope.LOCAL) -> Plan:
+    """The widest plan of its kind within a budget.
+
+    Args:
+        channels: Of the Graph.
+        schedules: Of the widths that may change.
+        budget: What the result may cost.
+        scope: One share for all widths, or one threshold.
+
+    Raises:
+        LimitError: If even the narrowest widths cost more.
+    """
+    limit = budget.share * budget.measure.of(totals(channels.graph))
+    costs: dict[tuple[int, ...], int] = {}
+
+    def cost(steps: tuple[int, ...]) -> int:
+        if steps not in costs:
+            costs[steps] = budget.measure.of(Plan(channels, schedules, steps).cost)
+        return costs[steps]
+
+    narrowest = tuple(s.stops[-1] for s in schedules)
+    if cost(narrowest) > limit:
+        least = cost(narrowest) / limit * budget.share
+        raise LimitError(f"{budget.measure} {budget.share:g}: the narrowest widths leave {least:.2f}", hint=f"ask for {least:.2f} or more")
+    ladder = _local(schedules) if scope is Scope.LOCAL else _global(schedules)
+    steps = _bisected(ladder, cost, limit)
+    return Plan(channels, schedules, _refined(schedules, steps, cost, limit, scope))
+
+
+Ladder = Sequence[tuple[int, ...]]
+"""Plans from the widest to the narrowest."""
+
+
+def _local(schedules: tuple[Schedule, ...]) -> Ladder:
+    shares = np.linspace(1.0, 0.0, (1 << BISECTIONS) // 16 + 1)
+    rungs = [np.array([[s.fraction(i) for i in s.stops]]) for s in schedules]
+    chosen = [np.abs(shares[:, None] - kept).argmin(1) for kept in rungs]
+    return [tuple(s.stops[c[k]] for s, c in zip(schedules, chosen, strict=True)) for k in range(len(shares))]
+
+
+def _global(schedules: tuple[Schedule, ...]) -> Ladder:
+    levels = np.unique(np.concatenate([[0.0], *(s.scores[list(s.stops)] for s in schedules)]))
+    reached = [np.searchsorted(s.scores[list(s.stops)], levels, side="right") - 1 for s in schedules]
+    return [tuple(s.stops[max(int(r[k]), 0)] for s, r in zip(schedules, reached, strict=True)) for k in range(len(levels))]
+
+
+def _bisected(ladder: Ladder, cost: Callable[[tuple[int, ...]], int], limit: float) -> tuple[int, ...]:
+    """The first rung within the limit, the last one being within it."""
+    low, high = 0, len(ladder) - 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if cost(ladder[middle]) <= limit else (middle + 1, high)
+    return ladder[high]
+
+
+def _refined(
+    schedules: tuple[Schedule, ...], steps: tuple[int, ...], cost: Callable[[tuple[int, ...]], int], limit: float, scope: Scope
+) -> tuple[int, ...]:
+    """Give single widths a stop back, those that lost most first, while the budget lasts."""
+    tried: set[int] = set()
+    while cost(steps) < AIM * limit and len(tried) < len(schedules):
+        left = [i for i, n in enumerate(steps) if n and i not in tried]
+        if not left:
+            break
+        worst = min(left, key=lambda i: schedules[i].fraction(steps[i]) if scope is Scope.LOCAL else -schedules[i].scores[steps[i]])
+        stops = schedules[worst].stops
+        wider = tuple(stops[stops.index(n) - 1] if i == worst else n for i, n in enumerate(steps))
+        if cost(wider) <= limit:
+            steps = wider
+        else:
+            tried.add(worst)
+    return steps
