@@ -26,5 +26,5 @@ class Calibration:
     collect: Callable[[Graph], Statistics]
 
 
-MEASURED = 64
+MEASURED = 128
 """Samples kept at hand for measuring; their inner values must fit in memory."""

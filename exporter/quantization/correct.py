@@ -8,15 +8,16 @@ https://arxiv.org/abs/1906.04721, section 4.2.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 from exporter.array import Array
 from exporter.formats.points import Weights
-from exporter.graph import Graph
+from exporter.graph import Graph, shape_of
 from exporter.graph.qdq import layer_of
 from exporter.quantization.draft import Draft
-from exporter.quantization.gauge import Gauge
+from exporter.quantization.gauge import Gauge, spread
 from exporter.quantization.outcome import Repair
 from exporter.quantization.switchboard import Feeds, Switchboard
 from exporter.quantization.unshare import reader_of
@@ -30,7 +31,7 @@ GAIN_DB = 0.1
 LEAST = 4
 """Samples that means are taken over, where time is short."""
 
-MOST = 16
+MOST = 64
 """Samples that means are taken over: the two nets see the same, so their difference needs few."""
 
 SHARE = 0.15
@@ -44,6 +45,8 @@ class _Layer:
     bias: str
     output: str
     axis: int
+    places: int
+    """Elements of a channel in one sample: where there is but one, a mean takes all samples."""
 
 
 def correct(draft: Draft, gauge: Gauge) -> tuple[Draft, Repair]:
@@ -52,12 +55,13 @@ def correct(draft: Draft, gauge: Gauge) -> tuple[Draft, Repair]:
     outputs = [layer.output for layer in layers]
     raws = _Raw(draft, gauge, outputs)
     samples = _few(gauge, len(layers))
-    wanted = raws.means(raws.real, samples, layers)
+    seen = [gauge.choosing if layer.places == 1 else samples for layer in layers]
+    wanted = raws.means(raws.real, samples, layers) | raws.means(raws.real, gauge.choosing, [x for x in layers if x.places == 1])
     before = gauge.confirm(raws.board, raws.feeds)
     feeds = raws.feeds
     moved: dict[str, Array] = {}
-    for layer in layers:
-        shift = raws.means(feeds, samples, [layer])[layer.output] - wanted[layer.output]
+    for layer, part in zip(layers, seen, strict=True):
+        shift = raws.means(feeds, part, [layer])[layer.output] - wanted[layer.output]
         bias = feeds[layer.bias]
         if shift.size == bias.size:
             moved[layer.bias] = bias - shift.reshape(bias.shape).astype(np.float32)
@@ -98,13 +102,14 @@ def _layers(graph: Graph, weights: tuple[Weights, ...]) -> list[_Layer]:
     for w in weights:
         if w.bias is not None and names.count(w.bias) == 1:
             node = reader_of(nodes[w.layer], graph.model.graph.initializers[w.bias])
-            found[layer_of(node)] = _Layer(w.bias, layer_of(node), 1 if node.op_type in CHANNELS_SECOND else -1)
+            shape, axis = shape_of(node.outputs[0]), 1 if node.op_type in CHANNELS_SECOND else -1
+            found[layer_of(node)] = _Layer(w.bias, layer_of(node), axis, prod(shape) // shape[axis])
     return [found[name] for name in nodes if name in found]
 
 
 def _few(gauge: Gauge, runs: int) -> dict[str, Array]:
-    """As many of the samples to choose by as there is time for; a run goes half through the net, on average."""
+    """As many of the samples to choose by as there is time for, spread over all: they may be sorted by class. A run goes half through
+    the net, on average."""
     count = len(next(iter(gauge.choosing.values())))
     affordable = 2 * gauge.affordable(SHARE, 1, 10**6) / max(runs, 1)
-    keep = max(LEAST, min(MOST, int(count * affordable)))
-    return {k: v[:keep] for k, v in gauge.choosing.items()}
+    return spread(gauge.choosing, max(LEAST, min(MOST, int(count * affordable))))

@@ -39,7 +39,7 @@ class Gauge:
         self.tails: tuple[Tail, ...] = tails(graph)
         self.values = tuple(dict.fromkeys(end.value for end in self.tails))
         self._cost = totals(graph).macs + ELEMENT_COST * _elements(graph)
-        self.samples = _spread(samples, int(max(WORK / RUNS / self._cost, LEAST)))
+        self.samples = spread(samples, int(max(WORK / RUNS / self._cost, LEAST)))
         self.choosing, self.confirming = halves(self.samples)
         self.runs = 0
         self._references = {id(part): _outputs(graph, part, self.values) for part in (self.choosing, self.confirming)}
@@ -96,7 +96,7 @@ def _outputs(graph: Graph, samples: Mapping[str, Array], values: tuple[str, ...]
     return {name: np.concatenate([part[name] for part in parts]) for name in values}
 
 
-def _spread(samples: Mapping[str, Array], most: int) -> dict[str, Array]:
+def spread(samples: Mapping[str, Array], most: int) -> dict[str, Array]:
     """At most so many of the samples, evenly spread."""
     count = len(next(iter(samples.values())))
     chosen = np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
