@@ -101,6 +101,20 @@ class Store:
             disk.publish(folder, place)
         self.gc(self.limit_bytes)
 
+    def place(self, kind: str, key: str) -> Path:
+        """The entry's folder, made empty where it is absent: for a run that puts its checkpoints there, each of them whole.
+
+        It stays until the Store is closed.
+
+        Raises:
+            DiskError: If the disk is full or cannot be written.
+        """
+        place = self.root / kind / key
+        while (folder := self.get(kind, key)) is None:
+            with disk.draft(place.parent) as empty:
+                disk.publish(empty, place)
+        return folder
+
     def ls(self) -> list[Entry]:
         """All entries, used longest ago first."""
         folders = [f for kind in KINDS for f in (self.root / kind).glob("*") if not f.name.startswith(disk.DRAFT)]

@@ -92,6 +92,14 @@ def test_put_keeps_the_limit(tmp_path: Path) -> None:
     assert len(store.ls()) == 2
 
 
+def test_a_place_for_checkpoints_stays_while_it_is_used(store: Store) -> None:
+    key = store.key("model", run=1)
+    (store.place("model", key) / "checkpoint").write_bytes(b"x" * 1000)
+    with Store(store.root) as other:
+        assert other.gc(limit_bytes=0).in_use == 1
+    assert (store.place("model", key) / "checkpoint").exists()
+
+
 @pytest.mark.parametrize("kind", ["graph", "reference", "calibration", "model"])
 def test_kill_9_while_writing(store: Store, kind: str) -> None:
     code = textwrap.dedent("""

@@ -63,7 +63,7 @@ class Bridge:
         """
         names = [p.name for p in self.graph.outputs]
         found = self.values(inputs, names, training=training, momentum=momentum)
-        return {p.source_name: _leave(found[p.name], p) for p in self.graph.outputs}
+        return {p.source_name: leave(found[p.name], p) for p in self.graph.outputs}
 
     def values(
         self, inputs: Mapping[str, Any], names: Sequence[str], *, training: bool = False, momentum: Any = None
@@ -77,7 +77,7 @@ class Bridge:
         ports = {p.name: p for p in self.graph.inputs}
         for value in self.graph.model.graph.inputs:
             port = ports[str(value.name)]
-            env[value] = _enter(inputs[port.source_name], port)
+            env[value] = enter(inputs[port.source_name], port)
         batch = tf.shape(next(iter(env.values())).value)[0] if env else None
         refused: list[tuple[ir.Node, str]] = []
         for node in self._plan(tuple(names)):
@@ -143,12 +143,13 @@ class Bridge:
             variable.assign(state[name])
 
 
-def _enter(x: Any, port: Port) -> Carried:
+def enter(x: Any, port: Port) -> Carried:
     """The source's axes as the Graph's; `perm` says which source axis each Graph axis holds."""
     return Carried(tf.convert_to_tensor(x), transposed(plain(len(port.perm)), port.perm))
 
 
-def _leave(x: Carried, port: Port) -> Any:
+def leave(x: Carried, port: Port) -> Any:
+    """The Graph's axes as the source's."""
     return x.to(transposed(plain(len(port.perm)), port.perm)).value
 
 

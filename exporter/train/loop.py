@@ -1,0 +1,152 @@
+"""One run of training: steps, checks on held-out samples, checkpoints."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from exporter.array import Array
+from exporter.errors import MexportError
+from exporter.train import optimise
+from exporter.train.augment import augmentations
+from exporter.train.checkpoint import Checkpoint, Keeper
+from exporter.train.feed import Feed
+from exporter.train.history import Epoch, Progress, Tick
+from exporter.train.objective import Objective
+from exporter.train.schedule import Schedule
+from exporter.train.settings import TrainSettings
+
+CHECK_BATCH = 256
+CHECK_SHARE = 5
+"""By the clock, training goes on for at least so many times what a check took before the next one."""
+
+
+class Loop:
+    """The state of a run, from its checkpoint where there is one.
+
+    Args:
+        objective: The loss and the student.
+        feeds: To train on, and held out.
+        settings: How.
+        keeper: Where checkpoints go.
+        tick: Told about every step.
+    """
+
+    def __init__(self, objective: Objective, feeds: tuple[Feed, Feed], settings: TrainSettings, keeper: Keeper, tick: Tick) -> None:
+        self.objective, self.bridge, self.settings, self.keeper, self.tick = objective, objective.student, settings, keeper, tick
+        self.feed, self.held = feeds
+        self.augment = augmentations(self.bridge.graph, settings.flip) if settings.augment else {}
+        roles, variables = self.bridge.roles, objective.variables
+        decay = {n: settings.weight_decay for n in variables if n in roles and roles[n].decays}
+        self.optimiser = optimise.make(settings.optimiser, variables, decay)
+        self.epoch = self.step = 0
+        self.history: list[Epoch] = []
+        self.best: Epoch
+        self.best_weights: dict[str, Array] = {}
+        self._compile()
+        spent = self._resume()
+        a_pass = max(len(self.feed) // settings.batch, 1)
+        steps = None if settings.epochs is None else settings.epochs * a_pass
+        self.schedule = Schedule(settings.minutes, steps, settings.peak_rate, settings.warmup, spent)
+
+    def _compile(self) -> None:
+        variables = list(self.objective.variables.values())
+
+        def step(inputs: Mapping[str, Any], labels: Any, rate: Any, seed: Any) -> Any:
+            inputs = {name: self.augment[name](x, seed) if name in self.augment else x for name, x in inputs.items()}
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(variables)
+                loss, _ = self.objective(inputs, labels, training=True)
+            self.optimiser.apply(tape.gradient(loss, variables), rate)
+            return loss
+
+        def check(inputs: Mapping[str, Any], labels: Any) -> Any:
+            return self.objective(inputs, labels, training=False)
+
+        self._step, self._check = (tf.function(f, reduce_retracing=True) for f in (step, check))
+
+    def run(self) -> str:
+        """Train to the end; why it ended: "minutes", "epochs" or "patience"."""
+        if not self.history:
+            self._look(None, 0.0)
+        while self.schedule.progress(self.step) < 1:
+            loss, rate = self._pass()
+            self.epoch += 1
+            if self._due() or self.schedule.progress(self.step) >= 1:
+                self._look(loss, rate)
+                if self.epoch - self.best.epoch >= self.settings.patience:
+                    return "patience"
+        return "minutes" if self.settings.epochs is None else "epochs"
+
+    def _due(self) -> bool:
+        """Whether a check is worth its time; always, where the training is counted in epochs and must repeat itself."""
+        since = self.schedule.spent_s - self.history[-1].seconds
+        return self.settings.epochs is not None or since >= CHECK_SHARE * self._check_s
+
+    def _pass(self) -> tuple[float, float]:
+        """One epoch, or what the clock leaves of it: mean loss and last rate."""
+        losses, rate = [], 0.0
+        for inputs, labels in self.feed.shuffled(self.settings.batch, (self.settings.seed, self.epoch)):
+            done = self.schedule.progress(self.step)
+            if done >= 1:
+                break
+            rate = self.schedule.rate(done)
+            losses.append(self._one(inputs, labels, rate))
+            self.step += 1
+            self.tick(Progress(min(done, 1.0), self.schedule.left_s(self.step), self.epoch + 1, losses[-1], self.history[-1]))
+        return float(np.mean(losses)) if losses else math.nan, rate
+
+    def _one(self, inputs: Mapping[str, Array], labels: Array | None, rate: float) -> float:
+        seed = tf.constant([self.settings.seed, self.step], tf.int32)
+        tensors = {name: tf.constant(x) for name, x in inputs.items()}
+        loss = float(self._step(tensors, None if labels is None else tf.constant(labels), tf.constant(rate, tf.float32), seed))
+        if not math.isfinite(loss):
+            raise MexportError(
+                f"training diverged: the loss of step {self.step + 1} is {loss}",
+                hint=f"take a smaller rate than {self.settings.peak_rate:g}",
+            )
+        return loss
+
+    def _look(self, loss: float | None, rate: float) -> None:
+        """Check on the held-out samples, keep the weights if they are the best, and put all of it on disk."""
+        start = self.schedule.spent_s
+        held_loss, accuracy = self._held_out()
+        now = Epoch(self.epoch, self.schedule.spent_s, rate, loss, held_loss, accuracy)
+        if not self.history or now.score > self.best.score:
+            self.best, self.best_weights = now, self.bridge.state()
+        self.history.append(now)
+        self._save()
+        self._check_s = self.schedule.spent_s - start
+
+    def _held_out(self) -> tuple[float, float | None]:
+        total, right, seen = 0.0, 0, 0
+        for inputs, labels in self.held.in_order(CHECK_BATCH):
+            count = len(next(iter(inputs.values())))
+            loss, answers = self._check({n: tf.constant(x) for n, x in inputs.items()}, None if labels is None else tf.constant(labels))
+            total, seen = total + float(loss) * count, seen + count
+            right += 0 if answers is None else int(answers)
+        return total / seen, None if self.objective.labelled is None else right / seen
+
+    def _save(self) -> None:
+        facts = {"epoch": self.epoch, "step": self.step, "spent_s": self.schedule.spent_s, "best": self.best.as_dict(),
+                 "history": [e.as_dict() for e in self.history]}  # fmt: skip
+        now = {**self.bridge.state(), **{n: v.numpy() for n, v in self.objective.variables.items()}}
+        slots = {name: slot.numpy() for name, slot in self.optimiser.slots.items()}
+        self.keeper.save(Checkpoint(facts, {"weights": now, "slots": slots, "best": self.best_weights}))
+
+    def _resume(self) -> float:
+        """Go on where a checkpoint stands; the seconds that were spent up to there."""
+        self._check_s = 0.0
+        found = self.keeper.load()
+        if found is None:
+            return 0.0
+        self.epoch, self.step = found.facts["epoch"], found.facts["step"]
+        self.history, self.best = [Epoch(**e) for e in found.facts["history"]], Epoch(**found.facts["best"])
+        self.best_weights = dict(found.arrays["best"])
+        self.bridge.restore(found.arrays["weights"])
+        for name, variable in self.objective.variables.items():
+            variable.assign(found.arrays["weights"][name])
+        optimise.restore(self.optimiser, found.arrays.get("slots", {}))
+        return float(found.facts["spent_s"])

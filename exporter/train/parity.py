@@ -1,0 +1,56 @@
+"""Is the bridge still the Graph?"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exporter.array import Array
+from exporter.errors import ParityError
+from exporter.graph import Graph
+from exporter.graph.conditioning import AMPLIFIED, rounding_floor
+from exporter.graph.evaluate import evaluate
+
+if TYPE_CHECKING:
+    from exporter.train.bridge import Bridge
+
+TOLERANCE = 1e-4
+"""Largest difference relative to the output's largest value: sums in another order give 1e-6 to 1e-5."""
+
+SAMPLES = 4
+
+
+def require_parity(bridge: "Bridge", graph: Graph, inputs: Mapping[str, Array]) -> float:
+    """The largest difference between a bridge at rest and a Graph, over all outputs; see `difference`.
+
+    Raises:
+        ParityError: If it is above TOLERANCE, and above what float rounding alone does to this model.
+    """
+    found = difference(bridge, graph, inputs)
+    worst = max(found, key=lambda name: found[name])
+    if found[worst] <= TOLERANCE:
+        return found[worst]
+    feeds = {p.name: p.to_graph(inputs[p.source_name]) for p in graph.inputs}
+    floor = AMPLIFIED * max(rounding_floor(graph, feeds).values())
+    if not found[worst] <= floor:
+        problem = f"the trainer's {worst} of {graph.name} differs by {found[worst]:.2g} of its largest value"
+        raise ParityError(f"{problem}, more than {max(TOLERANCE, floor):.2g}", hint="this is a fault of mexport: please report the model")
+    return found[worst]
+
+
+def difference(bridge: "Bridge", graph: Graph, inputs: Mapping[str, Array]) -> dict[str, float]:
+    """By source name of the output: max|got - ref| / max|ref|.
+
+    Args:
+        bridge: The trainer's form, run at rest.
+        graph: What it must equal.
+        inputs: By source name, in the source's layout.
+    """
+    wanted = evaluate(graph, {p.name: p.to_graph(inputs[p.source_name]) for p in graph.inputs})
+    got = bridge({name: np.asarray(x, np.float32) for name, x in inputs.items()})
+    found = {}
+    for port in graph.outputs:
+        reference = wanted[port.name]
+        off = np.abs(port.to_graph(np.asarray(got[port.source_name])) - reference).max(initial=0.0)
+        found[port.source_name] = float(np.nan_to_num(off / (float(np.abs(reference).max(initial=0.0)) or 1.0), nan=np.inf))
+    return found

@@ -1,0 +1,78 @@
+"""What a training is told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from exporter.errors import UsageError, unknown_name
+
+LOSSES = ("dist", "logits", "features", "none")
+"""What is learnt from the teacher."""
+
+RATES = {"adamw": 2e-3, "sgd": 0.05}
+"""Peak learning rate for a batch of 64, by optimiser."""
+
+DECAYS = {"adamw": 1e-2, "sgd": 5e-4}
+"""Weight decay, by optimiser: AdamW multiplies its own by the rate."""
+
+BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """How to train.
+
+    Attributes:
+        minutes: Wall time of the whole training, held-out checks and compilation included; the schedule fits itself to it.
+        epochs: Passes over the data instead: the same numbers every time, however busy the machine.
+        batch: Samples a step; the rate goes with it.
+        optimiser: "adamw" or "sgd".
+        rate: Peak learning rate; None for the optimiser's usual one.
+        decay: Weight decay; None for the optimiser's usual one.
+        warmup: Share of the training in which the rate rises.
+        distill: One of LOSSES; for the teacher.
+        label_weight: Of the loss on labels beside the teacher's.
+        heads: What outputs are, by source name: "classes" (scores or logits of classes), "binary" or "numbers"; guessed where left out.
+        held_out: Share of the data that is not trained on, but chooses the best weights.
+        patience: Stop after so many epochs without a better one.
+        augment: Flip and shift pictures.
+        flip: Whether pictures may be mirrored; None: those in colour may, grey ones (digits) not.
+        seed: Of order, augmentation and the held-out choice.
+    """
+
+    minutes: float = 10.0
+    epochs: int | None = None
+    batch: int = BATCH
+    optimiser: str = "adamw"
+    rate: float | None = None
+    decay: float | None = None
+    warmup: float = 0.05
+    distill: str = "dist"
+    label_weight: float = 1.0
+    heads: Mapping[str, str] = field(default_factory=dict)
+    held_out: float = 0.1
+    patience: int = 50
+    augment: bool = True
+    flip: bool | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.distill not in LOSSES:
+            raise unknown_name("loss", self.distill, LOSSES)
+        if self.optimiser not in RATES:
+            raise unknown_name("optimiser", self.optimiser, RATES)
+        if not self.minutes > 0 or (self.epochs is not None and self.epochs < 1) or self.batch < 1 or self.patience < 1:
+            raise UsageError("minutes, epochs, batch and patience of a training must be above 0", hint="for example minutes 10")
+        if not (0 < self.held_out < 1 and 0 <= self.warmup < 1):
+            raise UsageError(
+                f"held out {self.held_out:g}, warm-up {self.warmup:g}: both are shares below 1", hint="for example 0.1 and 0.05"
+            )
+
+    @property
+    def peak_rate(self) -> float:
+        """The learning rate at its highest."""
+        return (RATES[self.optimiser] if self.rate is None else self.rate) * (self.batch / BATCH if self.rate is None else 1.0)
+
+    @property
+    def weight_decay(self) -> float:
+        """Of kernels and matrices."""
+        return DECAYS[self.optimiser] if self.decay is None else self.decay
