@@ -50,13 +50,13 @@ class Affine:
     def quantize(self, x: Array) -> Array:
         """Reals to the nearest stored numbers, halves to even; out of range to the ends."""
         scale, zero = self.along(x.ndim)
-        q: Array = np.clip(np.rint(x / scale.astype(np.float64)) + zero, *self.limits).astype(self.dtype)
-        return q
+        q = np.clip(np.rint(x / scale.astype(np.float64)) + zero, *self.limits)
+        return np.asarray(q, self.dtype)
 
     def dequantize(self, q: Array) -> Array:
         """Stored numbers to float32."""
         scale, zero = self.along(q.ndim)
-        return ((q.astype(np.int64) - zero) * scale.astype(np.float64)).astype(np.float32)
+        return np.asarray((q.astype(np.int64) - zero) * scale.astype(np.float64), np.float32)
 
     def along(self, rank: int) -> tuple[Array, Array]:
         """Scale, and zero point as int64, in a shape that is broadcast over an array of so many axes."""

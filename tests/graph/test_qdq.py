@@ -85,4 +85,5 @@ def test_numbers_out_of_range_go_to_the_ends(dtype: str) -> None:
     how = affine(1.0, 0, dtype)
     low, high = how.limits
     assert how.quantize(np.array([-1e12, 1e12])).tolist() == [low, high]
+    assert isinstance(how.dequantize(how.quantize(np.array(1.5))), np.ndarray)  # of no axes, not a number of numpy's
     assert affine(1.0, 0, "int8", narrow=True).quantize(np.array([-300.0])).tolist() == [-127]

@@ -72,7 +72,8 @@ def test_everything_is_reported_and_fits_json(calibration) -> None:
     assert result.report.evaluations > len(CALIBRATORS)
     facts = json.loads(json.dumps(result.report.as_dict()))
     assert facts["pairs"] == 8
-    assert facts["repairs"][2]["kept"] is True
+    assert any(repair["kept"] for repair in facts["repairs"])
+    assert all(repair["after"]["sqnr_db"] > repair["before"]["sqnr_db"] - 0.5 for repair in facts["repairs"] if repair["kept"])
     gauge = Gauge(calibration.graph, calibration.samples)
     assert abs(gauge.confirm_graph(result.graph).sqnr_db - result.report.loss.sqnr_db) < 0.3  # threads add in another order
 
