@@ -39,12 +39,13 @@ def class_scores(channels: Channels, score: Score) -> Array:
 
 def l1(layer: Layer) -> Array:
     """Sum of |w|. Source: Li et al. 2016, https://arxiv.org/abs/1608.08710."""
-    return np.asarray(np.abs(_rows(layer)).sum(1))
+    return np.asarray(np.abs(_rows(layer)).sum(1, dtype=np.float64))
 
 
 def l2(layer: Layer) -> Array:
     """Root of the sum of w², with the batch norm that follows folded in: what the channel really adds up to."""
-    return np.asarray(np.sqrt(np.square(_rows(layer)).sum(1)) * _gain(layer))
+    rows = _rows(layer)
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64)) * _gain(layer))
 
 
 def gamma(layer: Layer) -> Array:
@@ -59,7 +60,7 @@ def fpgm(layer: Layer) -> Array:
 
     Source: He et al. 2018, https://arxiv.org/abs/1811.00250.
     """
-    rows = _rows(layer)
+    rows = _rows(layer).astype(np.float64)
     squares = np.square(rows).sum(1)
     return np.asarray(np.sqrt(np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0)).sum(1))
 
@@ -171,8 +172,8 @@ def _entropy(values: Array, bins: int) -> float:
 
 
 def _rows(layer: Layer) -> Array:
-    """Weights of each output channel, float64 (rows, n)."""
-    return layer.table(layer.weight).astype(np.float64).reshape(layer.rows, -1)
+    """Weights of each output channel, (rows, n)."""
+    return layer.table(layer.weight).reshape(layer.rows, -1)
 
 
 def _gain(layer: Layer) -> Array:

@@ -1,9 +1,11 @@
 """The proof finds faults: it must not believe what it is told."""
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 
 from exporter.errors import ParityError
+from exporter.graph import const
 from exporter.pruning.proof import dead_inputs, require_exact
 from tests.graphs import random_inputs
 from tests.pruning.cut import EXACT, Pruned, prune, weights
@@ -34,8 +36,9 @@ def test_ties_that_are_broken(found: Pruned):
 
 def test_a_weight_that_is_wrong(found: Pruned):
     value = found.graph.model.graph.initializers["wy"]
-    assert value.const_value is not None
-    value.const_value = type(value.const_value)(value.const_value.numpy() * np.float32(1.001), name="wy")
+    array = const(value)
+    assert array is not None
+    value.const_value = ir.tensor(array * np.float32(1.001), name="wy")
     with pytest.raises(ParityError, match="pruning changed the outputs"):
         require_exact(found.whole, found.graph, found.plan.removed, random_inputs(found.whole, samples=2), EXACT)
 
