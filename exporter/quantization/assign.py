@@ -64,6 +64,10 @@ def assign(graph: Graph, points: Points, ranges: Ranges, scales: Mapping[str, Ar
     return Quantization(values, edges, constants)
 
 
+REACH = 1 + 1 / 128
+"""A scale grows by no more than that to reach an end of its range."""
+
+
 def group_affine(graph: Graph, scheme: Scheme, group: Group, ranges: Ranges) -> Affine:
     """The one scale of a group: what its engine insists on, or from the union of its values' ranges."""
     if group.fixed is not None:
@@ -86,7 +90,17 @@ def activation(seen: Range, scheme: Scheme) -> Affine:
         return affine(scale, (first + last + 1) // 2, scheme.dtype, narrow=_narrow(scheme))
     scale = _positive((high - low) / 255) if high > low else 1.0
     zero = int(np.clip(np.rint(first - low / scale), first, last))
-    return affine(scale, zero, scheme.dtype)
+    return affine(_reaching(scale, low, high, (zero - first, last - zero)), zero, scheme.dtype)
+
+
+def _reaching(scale: float, low: float, high: float, steps: tuple[int, int]) -> float:
+    """The scale, a little larger where the rounded zero point would leave an end of the range out.
+
+    From -1 to 1 in steps of 2/255 every 8-bit pixel (x - 127.5) / 127.5 lies just between two numbers, half a step from both, and each
+    engine rounds it another way. In steps of 1/127 it does not.
+    """
+    wanted = [-low / steps[0] if steps[0] else 0.0, high / steps[1] if steps[1] else 0.0]
+    return _positive(max(scale, *(w for w in wanted if w <= scale * REACH), 0.0))
 
 
 def union(ranges: Iterable[Range]) -> Range:

@@ -5,7 +5,7 @@ net amplifies differences of float rounding, or of an engine's approximate divis
 moved at random by what an engine's arithmetic may be off, and the outputs are looked at.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -17,19 +17,22 @@ from exporter.parity import sqnr_db
 from exporter.runtimes.settings import FLOAT_ERROR
 
 
-def integer_floor_db(graph: Graph, inputs: Mapping[str, Array], *, depthwise: float = FLOAT_ERROR, draws: int = 3) -> dict[str, float]:
-    """By Graph output name: the smallest signal-to-noise ratio, in dB, of moved Graphs against the Graph; infinite where none moves it.
+def integer_floor_db(
+    graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | None = None, *, depthwise: float = FLOAT_ERROR, draws: int = 3
+) -> dict[str, float]:
+    """By value name: the smallest signal-to-noise ratio, in dB, of moved Graphs against the Graph; infinite where none moves it.
 
     Args:
         graph: A Graph with pairs; stays as it is.
         inputs: By Graph input name, in Graph layout.
+        values: Names; None for the Graph's outputs.
         depthwise: Relative error of depthwise layers, see `runtimes.settings.depthwise_error`; all others have `FLOAT_ERROR`.
         draws: Moved Graphs.
     """
-    still = evaluate(graph, inputs)
-    floors = {p.name: float("inf") for p in graph.outputs}
+    still = evaluate(graph, inputs, values)
+    floors = dict.fromkeys(still, float("inf"))
     for seed in range(draws):
-        other = evaluate(_moved(graph, depthwise, np.random.default_rng(seed)), inputs)
+        other = evaluate(_moved(graph, depthwise, np.random.default_rng(seed)), inputs, values)
         floors = {name: min(floor, sqnr_db(still[name], other[name])) for name, floor in floors.items()}
     return floors
 
