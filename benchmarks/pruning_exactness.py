@@ -12,10 +12,8 @@ from benchmarks.sources import work_folder
 from exporter.cost.count import totals
 from exporter.passes.run import fold
 from exporter.pruning.channels import channels_of
-from exporter.pruning.plan import schedules_of
 from exporter.pruning.proof import require_exact
-from exporter.pruning.scores import class_scores, l2
-from exporter.pruning.widths import Budget, Measure, Scope, choose
+from exporter.pruning.widths import Budget, Measure, Scope, plan_of
 
 HALF = Budget(Measure.MACS, 0.5)
 WAYS = [(form, scope) for form in ("live", "folded") for scope in Scope]
@@ -28,9 +26,9 @@ def measure(name: str, form: str, scope: Scope) -> Row:
     if form == "folded":
         fold(graph)
     start = time.perf_counter()
-    channels = channels_of(graph)
+    channels_of(graph)
     grouped = time.perf_counter()
-    plan = choose(channels, schedules_of(channels, class_scores(channels, l2)), HALF, scope)
+    plan = plan_of(graph, HALF, scope=scope)
     chosen = time.perf_counter()
     pruned = plan.apply()
     sliced = time.perf_counter()
@@ -42,7 +40,7 @@ def measure(name: str, form: str, scope: Scope) -> Row:
         "group_s": grouped - start,
         "choose_s": chosen - grouped,
         "slice_s": sliced - chosen,
-        "locked": [f"{lock.name}: {lock.reason}" for lock in channels.locks],
+        "locked": [f"{lock.name}: {lock.reason}" for lock in plan.channels.locks],
     }
 
 

@@ -72,7 +72,7 @@ def channels_of(graph: Graph) -> Channels:
     """Follow every channel of a cleaned Graph; inputs and outputs are locked."""
     walk = Walk(Ties(), {}, [], [])
     for value in graph.model.graph.inputs:
-        walk.lock(value, "is an input")
+        walk.start(value)
     for node in graph.nodes:
         follow(walk, node)
     for value in graph.model.graph.outputs:

@@ -61,6 +61,13 @@ class Walk:
             ids = first
         self.ids[str(value.name)] = ids
 
+    def start(self, value: ir.Value) -> None:
+        """Locked ids for an input of the Graph, on axis 1."""
+        shape = shape_of(value)
+        if len(shape) > 1:
+            self.set(value, self.ties.fresh(shape[1]).reshape([-1 if i == 1 else 1 for i in range(len(shape))]))
+            self.lock(value, "is an input")
+
     def lock(self, value: ir.Value | None, reason: str) -> None:
         """All channels of a value stay."""
         ids = self.get(value)

@@ -52,11 +52,12 @@ class Plan:
         made = {name: self.channels.made(layer) for name, layer in self.channels.layers.items()}
         return {name: gone for name, m in made.items() if m is not None and len(gone := np.flatnonzero(~self.keep[m]))}
 
-    def kept(self, name: str) -> Array:
-        """Output channels that a layer keeps, int64."""
-        layer = self.channels.layers[name]
-        made = self.channels.made(layer)
-        return np.arange(layer.rows) if made is None else np.flatnonzero(self.keep[made])
+    @cached_property
+    def kept(self) -> Mapping[str, Array]:
+        """Output channels that each layer keeps, int64, by layer name; all layers."""
+        made = {name: self.channels.made(layer) for name, layer in self.channels.layers.items()}
+        layers = self.channels.layers
+        return {name: np.arange(layers[name].rows) if m is None else np.flatnonzero(self.keep[m]) for name, m in made.items()}
 
 
 def schedules_of(channels: Channels, scores: Array, channel_step: int = 8) -> tuple[Schedule, ...]:

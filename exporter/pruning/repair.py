@@ -8,20 +8,17 @@ through onnxruntime; memory holds the moments of one layer and the targets of al
 Sources: Luo et al. 2017, https://arxiv.org/abs/1707.06342; He et al. 2017, https://arxiv.org/abs/1707.06168.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
-from exporter.graph import Graph, attr, const, shape_of
-from exporter.graph.evaluate import Evaluator
+from exporter.graph import Graph, attr, const
 from exporter.passes.rewrite import flushed
 from exporter.pruning.layers import Layer, following_norm, layers_of
-from exporter.pruning.plan import Plan
-from exporter.pruning.streaming import batches, head
+from exporter.pruning.streaming import streamed
 from exporter.pruning.windows import Places
 
 RIDGE = 1e-4
@@ -43,14 +40,15 @@ class _Sums:
 
 
 def repair(
-    plan: Plan, pruned: Graph, samples: Mapping[str, Array], *, ridge: float = RIDGE, places: int = PLACES, seed: int = 0,
-    tick: Tick = lambda done: None,
+    whole: Graph, pruned: Graph, kept: Mapping[str, Array], samples: Mapping[str, Array], *, ridge: float = RIDGE, places: int = PLACES,
+    seed: int = 0, tick: Tick = lambda done: None,
 ) -> Graph:  # fmt: skip
     """The pruned Graph with weights that bring each layer near to what it made before.
 
     Args:
-        plan: What was removed, with the whole Graph.
-        pruned: What `Plan.apply` made; stays as it is.
+        whole: The Graph before pruning.
+        pruned: What is left of it, under the same names; stays as it is.
+        kept: Output channels of the whole Graph that each layer has kept, by layer name; see `Plan.kept`.
         samples: Inputs by Graph input name, in Graph layout; some 500.
         ridge: See above.
         places: Of each sample's map.
@@ -61,10 +59,10 @@ def repair(
         A Graph of the same shapes. Left alone: ConvTranspose, weights that several layers share, and layers before the first cut.
     """
     result = pruned.clone()
-    layers = layers_of(result)
-    wanted = [name for name in _changed(plan) if name in layers and _solvable(layers[name])]
-    where = {name: Places(plan.channels.layers[name], places, seed) for name in wanted}
-    targets = _targets(plan, where, samples)
+    layers, before = layers_of(result), layers_of(whole)
+    wanted = [name for name in _changed(whole, before, layers) if _solvable(layers[name])]
+    where = {name: Places(before[name], places, seed) for name in wanted}
+    targets = _targets(whole, kept, where, samples)
     done = 0
     for value, names in _by_input(layers, wanted).items():
         sums = _moments(result, value, {n: (layers[n], where[n], targets.pop(n)) for n in names}, samples)
@@ -75,16 +73,16 @@ def repair(
     return result
 
 
-def _changed(plan: Plan) -> list[str]:
+def _changed(whole: Graph, before: Mapping[str, Layer], after: Mapping[str, Layer]) -> list[str]:
     """Layers whose results differ from those of the whole Graph, in its order."""
-    channels, touched, found = plan.channels, set(), []
-    for node in channels.graph.nodes:
-        layer = channels.layers.get(str(node.outputs[0].name))
-        read = channels.read(layer) if layer is not None else None
-        lost = layer is not None and read is not None and not layer.depthwise and not plan.keep[read].all()
+    touched: set[str | None] = set()
+    found = []
+    for node in whole.nodes:
+        name = str(node.outputs[0].name)
+        lost = name in before and not before[name].depthwise and after[name].columns < before[name].columns
         if lost or any(v is not None and v.name in touched for v in node.inputs):
             touched |= {v.name for v in node.outputs}
-            found += [layer.name] if layer is not None else []
+            found += [name] if name in before else []
     return found
 
 
@@ -104,41 +102,26 @@ def _by_input(layers: Mapping[str, Layer], wanted: list[str]) -> dict[str, list[
     return found
 
 
-def _targets(plan: Plan, where: Mapping[str, Places], samples: Mapping[str, Array]) -> dict[str, Array]:
+def _targets(graph: Graph, kept: Mapping[str, Array], where: Mapping[str, Places], samples: Mapping[str, Array]) -> dict[str, Array]:
     """What each layer makes in the whole Graph: (rows of numbers, channels kept), float32."""
-    graph = plan.channels.graph
     parts: dict[str, list[Array]] = {name: [] for name in where}
-    if not where:
-        return {}
-    evaluator = Evaluator(head(graph, list(where)), list(where))
-    for first, part in batches(samples, sum(prod(shape_of(w.layer.node.outputs[0])) for w in where.values())):
-        for name, y in evaluator.run(part).items():
-            parts[name].append(where[name].made(y, first)[:, plan.kept(name)])
-    return {name: np.concatenate(found) for name, found in parts.items()}
+    for first, found in streamed(graph, list(where), samples) if where else ():
+        for name in where:
+            parts[name].append(where[name].made(found[name], first)[:, kept[name]])
+    return {name: np.concatenate(rows) for name, rows in parts.items()}
 
 
 def _moments(graph: Graph, value: str, wanted: Mapping[str, tuple[Layer, Places, Array]], samples: Mapping[str, Array]) -> dict[str, _Sums]:
     """Sums for all layers that read one value."""
     sums: dict[str, _Sums] = {}
     starts = dict.fromkeys(wanted, 0)
-    for first, x in _values(graph, value, samples):
+    for first, found in streamed(graph, [value], samples):
         for name, (layer, places, target) in wanted.items():
-            rows = Places(layer, places.count, places.seed).read(x, first)
+            rows = Places(layer, places.count, places.seed).read(found[value], first)
             y = target[starts[name] : starts[name] + len(rows)]
             starts[name] += len(rows)
             _add(sums, name, layer, rows.astype(np.float64), y.astype(np.float64))
     return sums
-
-
-def _values(graph: Graph, value: str, samples: Mapping[str, Array]) -> Iterator[tuple[int, Array]]:
-    """A value, batch after batch, with the number of the first sample."""
-    if value in samples:
-        yield from ((first, part[value]) for first, part in batches(samples, prod(samples[value].shape[1:])))
-        return
-    part_of = head(graph, [value])
-    evaluator = Evaluator(part_of, [value])
-    for first, part in batches(samples, max(prod(shape_of(v)) for n in part_of.nodes for v in n.outputs)):
-        yield first, evaluator.run(part)[value]
 
 
 def _add(sums: dict[str, _Sums], name: str, layer: Layer, rows: Array, y: Array) -> None:

@@ -7,10 +7,9 @@ import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.graph import Graph, shape_of
-from exporter.graph.evaluate import Evaluator
 from exporter.pruning.follow import SAME
 from exporter.pruning.layers import Layer, layers_of
-from exporter.pruning.streaming import batches, head
+from exporter.pruning.streaming import streamed
 
 
 def responses(graph: Graph, samples: Mapping[str, Array]) -> dict[str, Array]:
@@ -23,15 +22,10 @@ def responses(graph: Graph, samples: Mapping[str, Array]) -> dict[str, Array]:
     Returns:
         (samples, rows) by layer name, float64.
     """
-    settled = {name: str(_settled(layer).name) for name, layer in layers_of(graph).items()}
-    values = list(dict.fromkeys(settled.values()))
-    part_of = head(graph, values)
-    evaluator = Evaluator(part_of, values)
-    elements = sum(int(np.prod(shape_of(v))) for n in part_of.nodes for v in n.outputs if v.name in set(values))
-    parts: dict[str, list[Array]] = {name: [] for name in settled}
     layers = layers_of(graph)
-    for _, part in batches(samples, elements):
-        found = evaluator.run(part)
+    settled = {name: str(_settled(layer).name) for name, layer in layers.items()}
+    parts: dict[str, list[Array]] = {name: [] for name in settled}
+    for _, found in streamed(graph, list(settled.values()), samples):
         for name, value in settled.items():
             parts[name].append(_pooled(found[value], layers[name].channel_axis))
     return {name: np.concatenate(each) for name, each in parts.items()}

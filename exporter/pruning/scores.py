@@ -15,6 +15,15 @@ from exporter.pruning.channels import Channels
 from exporter.pruning.layers import Layer, following_norm
 
 Score = Callable[[Layer], Array]
+"""Of one layer's output channels."""
+
+Scorer = Callable[[Channels], Array]
+"""Of every class of a Graph's channels, float64 (classes,)."""
+
+
+def by(score: Score) -> Scorer:
+    """What scores classes by a score of layers; see `class_scores`."""
+    return lambda channels: class_scores(channels, score)
 
 
 def class_scores(channels: Channels, score: Score) -> Array:
@@ -185,5 +194,27 @@ def _gain(layer: Layer) -> Array:
     return np.asarray(np.abs(gammas.astype(np.float64)) / np.sqrt(variance.astype(np.float64) + attr(norm, "epsilon", 1e-5)))
 
 
-SCORES: dict[str, Score] = {"l2": l2, "l1": l1, "gamma": gamma, "fpgm": fpgm}
-"""Scores that need nothing but the weights; "random" takes a seed, the others data: `random`, `taylor`, `Entropy`."""
+def discriminating(gradients: Mapping[str, Array]) -> Scorer:
+    """Norm of the gradient of the weights that read a channel, of a loss that adds up the task's and reconstruction's.
+
+    Args:
+        gradients: dL/dw by layer name, of the weight's own shape.
+
+    Source: Zhuang et al. 2018, https://arxiv.org/abs/1810.11809.
+    """
+
+    def score(channels: Channels) -> Array:
+        total, count = np.zeros(len(channels.locked)), np.zeros(len(channels.locked))
+        for name, layer in channels.layers.items():
+            read = channels.read(layer)
+            if read is not None and name in gradients and not layer.depthwise:
+                norms = np.sqrt(np.square(layer.table(gradients[name]).astype(np.float64)).sum((1, 3))).reshape(-1)
+                np.add.at(total, read, norms / (norms.mean() or 1.0))
+                np.add.at(count, read, 1)
+        return np.asarray(total / np.maximum(count, 1))
+
+    return score
+
+
+SCORES: dict[str, Score] = {"l2": l2, "l1": l1, "gamma": gamma, "fpgm": fpgm, "random": random()}
+"""Scores that need nothing but the weights, by name; the others take data: `taylor`, `discriminating`, `Entropy`, `reconstruction`."""

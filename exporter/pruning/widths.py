@@ -12,7 +12,7 @@ from exporter.graph import Graph
 from exporter.pruning.channels import Channels, channels_of
 from exporter.pruning.plan import Plan, schedules_of
 from exporter.pruning.schedule import Schedule
-from exporter.pruning.scores import Score, class_scores, l2
+from exporter.pruning.scores import Scorer, by, l2
 
 LOWEST = 0.94
 """A plan uses at least this share of its budget, where widths on the step allow it."""
@@ -20,7 +20,11 @@ LOWEST = 0.94
 AIM = 0.985
 """Widths are given back until so much of the budget is used."""
 
-BISECTIONS = 14
+RUNGS = 1025
+"""Shares that are tried locally, evenly from all to nothing."""
+
+DEFAULT: Scorer = by(l2)
+"""Group L2, each layer's scores divided by their mean."""
 
 
 class Scope(StrEnum):
@@ -66,7 +70,7 @@ def plan_of(
     graph: Graph,
     budget: Budget,
     *,
-    score: Score = l2,
+    scorer: Scorer = DEFAULT,
     scope: Scope = Scope.LOCAL,
     channel_step: int = 8,
     skip: Collection[str] = (),
@@ -76,7 +80,7 @@ def plan_of(
     Args:
         graph: The Graph, batch norm live or folded.
         budget: What the result may cost.
-        score: Of one layer's channels.
+        scorer: Of every class of channels.
         scope: One share for all layers, or one threshold.
         channel_step: Widths are multiples of it where that can be.
         skip: Names of layers (of their outputs) that keep their width.
@@ -89,45 +93,67 @@ def plan_of(
     unknown = sorted(set(skip) - set(channels.layers))
     if unknown:
         raise UsageError(f"no layer named {unknown[0]}", hint="a layer goes by the name of its output; `mexport inspect` lists them")
-    schedules = tuple(s for s in schedules_of(channels, class_scores(channels, score), channel_step) if not set(s.block.layers) & set(skip))
-    return choose(channels, schedules, budget, scope)
+    schedules = tuple(s for s in schedules_of(channels, scorer(channels), channel_step) if not set(s.block.layers) & set(skip))
+    whole = budget.measure.of(totals(graph))
+    try:
+        return choose(channels, schedules, lambda plan: budget.measure.of(plan.cost), budget.share * whole, scope)
+    except TooMuchError as problem:
+        least = problem.least / whole
+        raise LimitError(
+            f"{budget.measure} {budget.share:g}: the narrowest widths leave {least:.3f}",
+            hint=f"ask for {least + 0.005:.2f} or more, or for a smaller channel step than {channel_step}",
+        ) from problem
 
 
-def choose(channels: Channels, schedules: tuple[Schedule, ...], budget: Budget, scope: Scope = Scope.LOCAL) -> Plan:
-    """The widest plan of its kind within a budget.
+class TooMuchError(Exception):
+    """Even the narrowest widths cost more than they may.
+
+    Attributes:
+        least: What they cost.
+    """
+
+    def __init__(self, least: float) -> None:
+        super().__init__(least)
+        self.least = least
+
+
+def choose(
+    channels: Channels, schedules: tuple[Schedule, ...], measured: Callable[[Plan], float], limit: float, scope: Scope = Scope.LOCAL
+) -> Plan:
+    """The widest plan of its kind within a limit.
 
     Args:
         channels: Of the Graph.
         schedules: Of the widths that may change.
-        budget: What the result may cost.
+        measured: What a plan costs: counted, or measured; asked once for each plan.
+        limit: The most that the result may cost.
         scope: One share for all widths, or one threshold.
 
     Raises:
-        LimitError: If even the narrowest widths cost more.
+        TooMuchError: If even the narrowest widths cost more.
     """
-    limit = budget.share * budget.measure.of(totals(channels.graph))
-    costs: dict[tuple[int, ...], int] = {}
+    costs: dict[tuple[int, ...], float] = {}
 
-    def cost(steps: tuple[int, ...]) -> int:
+    def cost(steps: tuple[int, ...]) -> float:
         if steps not in costs:
-            costs[steps] = budget.measure.of(Plan(channels, schedules, steps).cost)
+            costs[steps] = measured(Plan(channels, schedules, steps))
         return costs[steps]
 
     narrowest = tuple(s.stops[-1] for s in schedules)
     if cost(narrowest) > limit:
-        least = cost(narrowest) / limit * budget.share
-        raise LimitError(f"{budget.measure} {budget.share:g}: the narrowest widths leave {least:.2f}", hint=f"ask for {least:.2f} or more")
+        raise TooMuchError(cost(narrowest))
     ladder = _local(schedules) if scope is Scope.LOCAL else _global(schedules)
     steps = _bisected(ladder, cost, limit)
     return Plan(channels, schedules, _refined(schedules, steps, cost, limit, scope))
 
 
+Cost = Callable[[tuple[int, ...]], float]
 Ladder = Sequence[tuple[int, ...]]
 """Plans from the widest to the narrowest."""
 
 
 def _local(schedules: tuple[Schedule, ...]) -> Ladder:
-    shares = np.linspace(1.0, 0.0, (1 << BISECTIONS) // 16 + 1)
+    shares = np.linspace(1.0, 0.0, RUNGS)
     rungs = [np.array([[s.fraction(i) for i in s.stops]]) for s in schedules]
     chosen = [np.abs(shares[:, None] - kept).argmin(1) for kept in rungs]
     return [tuple(s.stops[c[k]] for s, c in zip(schedules, chosen, strict=True)) for k in range(len(shares))]
@@ -139,7 +165,7 @@ def _global(schedules: tuple[Schedule, ...]) -> Ladder:
     return [tuple(s.stops[max(int(r[k]), 0)] for s, r in zip(schedules, reached, strict=True)) for k in range(len(levels))]
 
 
-def _bisected(ladder: Ladder, cost: Callable[[tuple[int, ...]], int], limit: float) -> tuple[int, ...]:
+def _bisected(ladder: Ladder, cost: Cost, limit: float) -> tuple[int, ...]:
     """The first rung within the limit, the last one being within it."""
     low, high = 0, len(ladder) - 1
     while low < high:
@@ -148,9 +174,7 @@ def _bisected(ladder: Ladder, cost: Callable[[tuple[int, ...]], int], limit: flo
     return ladder[high]
 
 
-def _refined(
-    schedules: tuple[Schedule, ...], steps: tuple[int, ...], cost: Callable[[tuple[int, ...]], int], limit: float, scope: Scope
-) -> tuple[int, ...]:
+def _refined(schedules: tuple[Schedule, ...], steps: tuple[int, ...], cost: Cost, limit: float, scope: Scope) -> tuple[int, ...]:
     """Give single widths a stop back, those that lost most first, while the budget lasts."""
     tried: set[int] = set()
     while cost(steps) < AIM * limit and len(tried) < len(schedules):

@@ -28,7 +28,7 @@ class Pruned:
 
     def widths(self) -> dict[str, int]:
         """Output channels of each layer."""
-        return {name: len(self.plan.kept(name)) for name in self.plan.channels.layers}
+        return {name: len(self.plan.kept[name]) for name in self.plan.channels.layers}
 
     def constant(self, output: str, index: int) -> Array:
         """A constant input of the node that makes a value."""

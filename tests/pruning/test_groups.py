@@ -79,7 +79,7 @@ def test_split_and_slice():
             "sizes": np.array([4, 8]), "start": np.array([2]), "end": np.array([8]), "axis": np.array([1]),
         },
     )  # fmt: skip
-    kept = found.plan.kept("a")
+    kept = found.plan.kept["a"]
     assert found.constant("p", 1).tolist() == [(kept < 4).sum(), (kept >= 4).sum()]
     assert found.constant("s", 1).tolist() == [(kept < 2).sum()]
     assert found.constant("s", 2).tolist() == [(kept < 8).sum()]
@@ -90,7 +90,7 @@ def test_gather_of_channels():
         f"g ({X}) => (float[N,5,8,8] y) {{ a = Conv (x, wa) p = Gather <axis = 1> (a, order) y = Conv (p, wy) }}",
         {**weights(wa=(8, 3, 1, 1), wy=(5, 8, 1, 1)), "order": np.array([3, 1, 7, 5, 0, 6, 2, 4])},
     )
-    kept = found.plan.kept("a").tolist()
+    kept = found.plan.kept["a"].tolist()
     assert found.constant("p", 1).tolist() == [kept.index(i) for i in (3, 1, 7, 5, 0, 6, 2, 4) if i in kept]
 
 
@@ -119,7 +119,7 @@ def test_grouped_keeps_equal_counts():
         weights(wa=(16, 3, 1, 1), wb=(8, 8, 1, 1), wy=(5, 8, 1, 1)),
     )
     assert found.widths() == {"a": 8, "b": 4, "y": 5}
-    kept = found.plan.kept("a")
+    kept = found.plan.kept["a"]
     assert (kept < 8).sum() == (kept >= 8).sum() == 4
     assert found.constant("b", 1).shape == (4, 4, 1, 1)
 
@@ -136,7 +136,7 @@ def test_shuffle_between_grouped_convolutions(channels: int, groups: int):
         }}""",
         weights(wa=(channels, 3, 1, 1), wb=(channels, channels // groups, 1, 1), wd=(channels, 1, 1, 1), wy=(6, channels // groups, 1, 1)),
     )
-    kept = found.plan.kept("d")
+    kept = found.plan.kept["d"]
     counts = np.bincount(kept // (channels // groups), minlength=groups)
     assert len(set(counts.tolist())) == 1
     assert 0 < counts[0] < channels // groups

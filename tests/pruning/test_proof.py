@@ -24,7 +24,7 @@ def found() -> Pruned:
 
 
 def test_other_channels_than_those_removed(found: Pruned):
-    other = {name: found.plan.kept(name) for name in ("a", "b")}
+    other = {name: found.plan.kept[name] for name in ("a", "b")}
     with pytest.raises(ParityError, match="pruning changed the outputs"):
         require_exact(found.whole, found.graph, other, random_inputs(found.whole, samples=2), EXACT)
 

@@ -7,7 +7,7 @@ from exporter.graph import Graph
 from exporter.pruning.channels import channels_of
 from exporter.pruning.layers import Layer, layers_of
 from exporter.pruning.responses import responses
-from exporter.pruning.scores import Entropy, class_scores, fpgm, gamma, l1, l2, random, taylor, with_next, with_previous
+from exporter.pruning.scores import Entropy, class_scores, discriminating, fpgm, gamma, l1, l2, random, taylor, with_next, with_previous
 from tests.graphs import graph_from_text
 
 W = np.array([[3.0, -4.0], [1.0, 0.0], [0.0, 2.0], [-3.0, 4.0]])
@@ -58,6 +58,13 @@ def test_taylor_takes_gradients():
     slope = np.array([[1.0, 1.0], [5.0, 9.0], [1.0, 0.5], [0.0, 0.0]])
     found = taylor({"a": slope[:, :, None, None]})(layer())
     np.testing.assert_allclose(found, [1, 5, 1, 0], rtol=ROUNDING)
+
+
+def test_discriminating_takes_gradients_of_the_readers():
+    channels = channels_of(net())
+    slope = np.array([[3.0, 0.0, 1.0, 0.0], [4.0, 2.0, 0.0, 0.0]])
+    scores = discriminating({"y": slope[:, :, None, None]})(channels)
+    np.testing.assert_allclose(scores[channels.made(channels.layers["a"])], np.array([5, 2, 1, 0]) / 2, rtol=ROUNDING)
 
 
 def test_random_is_seeded_and_differs_between_layers():

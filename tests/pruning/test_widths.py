@@ -12,7 +12,7 @@ from exporter.graph import Graph, const
 from exporter.pruning.channels import channels_of
 from exporter.pruning.plan import Plan, schedules_of
 from exporter.pruning.proof import require_exact
-from exporter.pruning.scores import class_scores, l1
+from exporter.pruning.scores import by, class_scores, l1
 from exporter.pruning.widths import LOWEST, Budget, Measure, Scope, plan_of
 from tests.graphs import graph_from_text, random_inputs
 from tests.pruning.cut import EXACT, weights
@@ -50,7 +50,7 @@ def test_a_budget_is_used_up_and_never_passed(scope: Scope, measure: Measure, sh
 @pytest.mark.parametrize("channel_step", [8, 16])
 def test_widths_are_on_the_step(channel_step: int):
     plan = plan_of(net(), Budget(Measure.MACS, 0.5), channel_step=channel_step)
-    widths = {name: len(plan.kept(name)) for name in "abcde"}
+    widths = {name: len(plan.kept[name]) for name in "abcde"}
     assert all(w % channel_step == 0 for w in widths.values()), widths
     assert widths["a"] == widths["c"] < 64
 
@@ -62,11 +62,11 @@ def test_local_keeps_one_share_and_global_what_matters():
     array[:128] *= 0.01  # half of e hardly matters
     value.const_value = ir.tensor(array, name="we")
     budget = Budget(Measure.MACS, 0.6)
-    local, wide = (plan_of(graph, budget, scope=scope, score=l1) for scope in (Scope.LOCAL, Scope.GLOBAL))
-    shares = {name: len(local.kept(name)) / local.channels.layers[name].rows for name in "abce"}
+    local, wide = (plan_of(graph, budget, scope=scope, scorer=by(l1)) for scope in (Scope.LOCAL, Scope.GLOBAL))
+    shares = {name: len(local.kept[name]) / local.channels.layers[name].rows for name in "abce"}
     assert max(shares.values()) - min(shares.values()) <= 0.25  # two stops of 8 of the narrowest width, 64
     assert (wide.removed["e"] < 128).all()
-    assert len(wide.kept("e")) < len(local.kept("e"))
+    assert len(wide.kept["e"]) < len(local.kept["e"])
 
 
 def test_schedules_only_go_down_and_leave_a_quarter():
@@ -85,13 +85,13 @@ def test_the_least_important_go_first():
     plan = Plan(channels, schedules, tuple(s.stops[1] for s in schedules))
     made = channels.made(channels.layers["e"])
     assert made is not None
-    gone, kept = scores[made][plan.removed["e"]], scores[made][plan.kept("e")]
+    gone, kept = scores[made][plan.removed["e"]], scores[made][plan.kept["e"]]
     assert gone.max() <= kept.min()
 
 
 def test_skipped_layers_keep_their_width():
     plan = plan_of(net(), Budget(Measure.MACS, 0.7), skip=["b"])
-    assert len(plan.kept("b")) == len(plan.kept("d")) == 128
+    assert len(plan.kept["b"]) == len(plan.kept["d"]) == 128
 
 
 def test_what_cannot_be_had_is_refused():
