@@ -1,13 +1,13 @@
 """Resize: TensorFlow's own where its rounding is the node's; else rows are picked, or mixed by a matrix."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from exporter.array import Array
 from exporter.train.call import Call, Carried, Refused
-from exporter.train.windows import back, picture, two
+from exporter.train.windows import Two, back, picture, two
 
 _TF_MODES: tuple[dict[str, bool], ...] = ({}, {"half_pixel_centers": True}, {"align_corners": True})
 
@@ -18,12 +18,24 @@ _ROUNDINGS: dict[str, Callable[[Array], Array]] = {
 
 def resize(call: Call) -> Carried:
     """Resize of height and width, or a length; nearest and linear."""
-    x, (before, after) = call.tensor(), (call.shape_in(), call.shape_out())
-    mode = call.attr("mode", "nearest")
-    _refuse_unknown(call, mode)
-    size, out = two(before[2:], 1), two(after[2:], 1)
-    places = [_places(call, i, o, s) for i, o, s in zip(size, out, _scales(call, size, out), strict=True)]
-    return back(x, _nearest(call, picture(x), places, size) if mode == "nearest" else _linear(picture(x), places, size))
+    x, (places, size) = call.tensor(), places_of(call)
+    return back(x, _nearest(call, picture(x), places, size) if is_nearest(call) else _linear(picture(x), places, size))
+
+
+def is_nearest(call: Call) -> bool:
+    """Whether rows are picked; else they are mixed."""
+    return str(call.attr("mode", "nearest")) == "nearest"
+
+
+def places_of(call: Call) -> tuple[list[Array], Two]:
+    """For height and width: where in the input each place of the output reads, and the input's size.
+
+    Raises:
+        Refused: For what is neither nearest nor linear, or resizes other axes.
+    """
+    _refuse_unknown(call, call.attr("mode", "nearest"))
+    size, out = two(call.shape_in()[2:], 1), two(call.shape_out()[2:], 1)
+    return [_places(call, i, o, s) for i, o, s in zip(size, out, _scales(call, size, out), strict=True)], size
 
 
 def _refuse_unknown(call: Call, mode: str) -> None:
@@ -63,16 +75,21 @@ def _places(call: Call, size: int, out: int, scale: float) -> Array:
     return shift + (i + 0.5) / scale - 0.5
 
 
-def _nearest(call: Call, x: tf.Tensor, places: list[Array], size: tuple[int, int]) -> tf.Tensor:
+def picked(call: Call, places: Sequence[Array], size: Two) -> list[Array]:
+    """For height and width: the row that each row of the output is."""
     rule = _ROUNDINGS[call.attr("nearest_mode", "round_prefer_floor")]
-    index = [np.clip(rule(c), 0, s - 1).astype(np.int32) for c, s in zip(places, size, strict=True)]
+    return [np.clip(rule(c), 0, s - 1).astype(np.int32) for c, s in zip(places, size, strict=True)]
+
+
+def _nearest(call: Call, x: tf.Tensor, places: list[Array], size: Two) -> tf.Tensor:
+    index = picked(call, places, size)
     out = [len(i) for i in index]
     if all(np.array_equal(i, np.arange(o) * s // o) for i, o, s in zip(index, out, size, strict=True)):
         return tf.raw_ops.ResizeNearestNeighbor(images=x, size=out)
     return tf.gather(tf.gather(x, index[0], axis=1), index[1], axis=2)
 
 
-def _linear(x: tf.Tensor, places: list[Array], size: tuple[int, int]) -> tf.Tensor:
+def _linear(x: tf.Tensor, places: list[Array], size: Two) -> tf.Tensor:
     for options in _TF_MODES:
         if all(_agree(c, _tf_places(s, len(c), **options), s) for c, s in zip(places, size, strict=True)):
             return tf.raw_ops.ResizeBilinear(images=x, size=[len(c) for c in places], **options)

@@ -1,7 +1,7 @@
 """Is the bridge still the Graph?"""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,16 +11,20 @@ from exporter.graph import Graph
 from exporter.graph.conditioning import AMPLIFIED, rounding_floor
 from exporter.graph.evaluate import evaluate
 
-if TYPE_CHECKING:
-    from exporter.train.bridge import Bridge
-
 TOLERANCE = 1e-4
 """Largest difference relative to the output's largest value: sums in another order give 1e-6 to 1e-5."""
 
 SAMPLES = 4
 
 
-def require_parity(bridge: "Bridge", graph: Graph, inputs: Mapping[str, Array]) -> float:
+class Trainable(Protocol):
+    """Another form of a Graph: a bridge, or a Keras model."""
+
+    def __call__(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Outputs from inputs, both by source name and in the source's layout."""
+
+
+def require_parity(bridge: Trainable, graph: Graph, inputs: Mapping[str, Array]) -> float:
     """The largest difference between a bridge at rest and a Graph, over all outputs; see `difference`.
 
     Raises:
@@ -38,7 +42,7 @@ def require_parity(bridge: "Bridge", graph: Graph, inputs: Mapping[str, Array]) 
     return found[worst]
 
 
-def difference(bridge: "Bridge", graph: Graph, inputs: Mapping[str, Array]) -> dict[str, float]:
+def difference(bridge: Trainable, graph: Graph, inputs: Mapping[str, Array]) -> dict[str, float]:
     """By source name of the output: max|got - ref| / max|ref|.
 
     Args:

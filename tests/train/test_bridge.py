@@ -61,7 +61,7 @@ def one_step(bridge: Bridge, inputs: dict[str, Array]) -> dict[str, Any]:
 
     gradients = dict(zip(variables, step(), strict=True))
     for name, gradient in gradients.items():
-        variables[name].assign_sub(1e-3 * tf.convert_to_tensor(gradient))
+        variables[name].assign_sub(1e-2 * tf.convert_to_tensor(gradient))
     return gradients
 
 
@@ -81,7 +81,7 @@ def test_a_net_there_and_back(name: str) -> None:
     assert [n for n, g in gradients.items() if g is None or not np.isfinite(np.asarray(g)).all()] == []
     trained = bridge.to_graph()
     assert require_parity(bridge, trained, inputs) <= 1e-4
-    assert max(difference(bridge, graph, inputs).values()) > 1e-4  # the step has done something
+    assert max(difference(bridge, graph, inputs).values()) > 1e-5  # the step has done something: rounding is 1e-7 to 1e-6
     assert set(trained.model.graph.initializers) == set(graph.model.graph.initializers)
     changed = [n for n, v in trained.model.graph.initializers.items() if v.const_value is not graph.model.graph.initializers[n].const_value]
     assert set(changed) == set(bridge.variables)
