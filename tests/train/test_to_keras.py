@@ -28,10 +28,10 @@ RNG = np.random.default_rng(0)
 
 NO_LAYER = {
     "shared: Erf", "shared: Floor", "shared: Ceil", "shared: Round", "shared: Sign", "shared: Tan", "shared: Sin", "shared: Cos",
-    "shared: Log", "shared: Sqrt", "shared: Reciprocal", "shared: Div from", "shared: Div by", "shared: product", "shared: l1", "shared: sum of squares",
-    "shared: log of sum", "shared: log sum exp", "shared: lrn", "shared: threshold", "shared: where constant", "shared: l2", "columns",
-    "rsub, rdiv", "lrn", "reduce l2", "shared: Pow half", "shared: lp norm 1", "shared: where", "shared: mask", "shared: equal",
-    "round, sign", "thresholded relu", "equal", "masked with infinity", "broadcast choice", "comparisons",
+    "shared: Log", "shared: Sqrt", "shared: Reciprocal", "shared: Div from", "shared: Div by", "shared: product", "shared: l1",
+    "shared: sum of squares", "shared: log of sum", "shared: log sum exp", "shared: lrn", "shared: threshold", "shared: where constant",
+    "shared: l2", "columns", "rsub, rdiv", "lrn", "reduce l2", "shared: Pow half", "shared: lp norm 1", "shared: where", "shared: mask",
+    "shared: equal", "round, sign", "thresholded relu", "equal", "masked with infinity", "broadcast choice", "comparisons",
 }  # fmt: skip
 """Functions that no standard layer computes."""
 
