@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import calibration, int8_tables
+from benchmarks import bridge, calibration, int8_tables
 from benchmarks.markdown import table
 from benchmarks.results import FOLDER, Row, Rows
 
@@ -131,6 +131,7 @@ SECTIONS: dict[str, Callable[[Rows], str]] = {
     "int8_latency": int8_tables.latency,
     "int8_build": int8_tables.build,
     "calibration": calibration.section,
+    "bridge": bridge.section,
 }
 """Results file to the section made from it."""
 

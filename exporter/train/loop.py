@@ -18,7 +18,6 @@ from exporter.train.objective import Objective
 from exporter.train.schedule import Schedule
 from exporter.train.settings import TrainSettings
 
-CHECK_BATCH = 256
 CHECK_SHARE = 5
 """By the clock, training goes on for at least so many times what a check took before the next one."""
 
@@ -122,7 +121,7 @@ class Loop:
 
     def _held_out(self) -> tuple[float, float | None]:
         total, right, seen = 0.0, 0, 0
-        for inputs, labels in self.held.in_order(CHECK_BATCH):
+        for inputs, labels in self.held.in_order(self.settings.batch):
             count = len(next(iter(inputs.values())))
             loss, answers = self._check({n: tf.constant(x) for n, x in inputs.items()}, None if labels is None else tf.constant(labels))
             total, seen = total + float(loss) * count, seen + count

@@ -1,4 +1,4 @@
-"""Sums, products and their like: merging layers, and Rescaling for constants."""
+"""Sums, products and their like: merging layers, and Rescaling, which is not trained, for constants."""
 
 from collections.abc import Callable
 from typing import Any
