@@ -21,7 +21,8 @@ from exporter.graph import Graph
 from exporter.graph.carry import carry
 from exporter.graph.conditioning import AMPLIFIED, rounding_floor
 from exporter.graph.evaluate import evaluate
-from exporter.graph.qdq import Quantization, insert, is_quantized, strip
+from exporter.graph.qdq import Quantization, insert
+from exporter.graph.strip import is_quantized, strip
 from exporter.parity import Limits
 from exporter.passes import Phase
 from exporter.passes.run import checked

@@ -17,7 +17,7 @@ from exporter.data import InputSpec
 from exporter.errors import MexportError, SourceError
 from exporter.graph import Graph, Port, shape_of
 from exporter.graph.files import load_graph, save_graph
-from exporter.graph.qdq import is_quantized, strip
+from exporter.graph.strip import is_quantized, strip
 from exporter.passes.run import clean, fold
 from exporter.sources.open import LoadOptions, Source
 from exporter.store import Store

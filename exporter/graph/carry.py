@@ -7,7 +7,8 @@ import numpy as np
 from exporter.array import Array
 from exporter.graph.edit import const
 from exporter.graph.model import Graph
-from exporter.graph.qdq import Affine, Edge, Quantization, insert, layer_of, strip
+from exporter.graph.qdq import Affine, Edge, Quantization, insert, layer_of
+from exporter.graph.strip import strip
 
 
 def carry(quantization: Quantization, graph: Graph) -> Quantization:

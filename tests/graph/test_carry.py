@@ -6,7 +6,8 @@ from exporter.array import Array
 from exporter.graph import Graph, add_constant, const
 from exporter.graph.carry import carry, changed
 from exporter.graph.evaluate import evaluate
-from exporter.graph.qdq import Affine, Edge, Quantization, affine, insert, strip
+from exporter.graph.qdq import Affine, Edge, Quantization, affine, insert
+from exporter.graph.strip import strip
 from tests.graphs import graph_from_text, random_inputs
 
 RNG = np.random.default_rng(4)

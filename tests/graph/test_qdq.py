@@ -6,8 +6,9 @@ import pytest
 
 from exporter.graph import Graph, Port, const
 from exporter.graph.evaluate import evaluate
-from exporter.graph.qdq import Affine, Edge, Quantization, affine, insert, strip
+from exporter.graph.qdq import Affine, Edge, Quantization, affine, insert
 from exporter.graph.shapes import infer_missing
+from exporter.graph.strip import strip
 
 TEXT = """<ir_version: 9, opset_import: ["" : 20]>
 g (float[N, 3, 4, 4] x) => (float[N, 2, 4, 4] y)

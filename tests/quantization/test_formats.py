@@ -5,7 +5,7 @@ import pytest
 
 from exporter.formats import load_writer
 from exporter.graph.evaluate import evaluate
-from exporter.graph.qdq import strip
+from exporter.graph.strip import strip
 from exporter.quantization.layers import layer_report
 from exporter.quantization.quantize import quantize
 from exporter.quantization.settings import QuantizeSettings

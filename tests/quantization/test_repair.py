@@ -7,7 +7,8 @@ import pytest
 
 from exporter.graph import const
 from exporter.graph.evaluate import evaluate
-from exporter.graph.qdq import insert, strip
+from exporter.graph.qdq import insert
+from exporter.graph.strip import strip
 from exporter.quantization.adaround import adaround, round_rows
 from exporter.quantization.choose import by_calibrator
 from exporter.quantization.correct import correct

@@ -17,7 +17,7 @@ from exporter.formats.artifact import WriteOptions
 from exporter.graph import Graph
 from exporter.graph.carry import changed
 from exporter.graph.evaluate import evaluate
-from exporter.graph.qdq import is_quantized, strip
+from exporter.graph.strip import is_quantized, strip
 from exporter.passes.run import clean, fold
 from exporter.runtimes.onnxruntime import Session
 from exporter.sources.open import open_source

@@ -23,7 +23,8 @@ from exporter.formats.ncnn.layer import Blob, Layer
 from exporter.formats.ncnn.table import OPS
 from exporter.formats.points import Points, Ranges
 from exporter.graph import Graph, shape_of
-from exporter.graph.qdq import Quantization, strip
+from exporter.graph.qdq import Quantization
+from exporter.graph.strip import strip
 
 PRECISIONS: tuple[str, ...] = ("fp32", "fp16", "int8", "mixed")
 

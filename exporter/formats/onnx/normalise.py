@@ -12,7 +12,8 @@ import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.graph import Graph, add_constant, attr, const_input, sole_consumer
-from exporter.graph.qdq import Affine, affine_of
+from exporter.graph.qdq import Affine
+from exporter.graph.strip import affine_of
 
 _LARGEST = 2.0**30
 """Of stored biases."""

@@ -14,7 +14,8 @@ import onnx_ir as ir
 from exporter.errors import UsageError, unknown_name
 from exporter.formats.artifact import Tensor
 from exporter.graph import Graph, add_constant, unique_name
-from exporter.graph.qdq import LIMITS, Affine, affine_of
+from exporter.graph.qdq import LIMITS, Affine
+from exporter.graph.strip import affine_of
 
 TYPES = ("float32", "int8", "uint8")
 

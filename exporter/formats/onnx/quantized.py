@@ -7,7 +7,8 @@ from exporter.array import Array
 from exporter.formats.onnx.integer import is_clamp, is_move
 from exporter.formats.onnx.normalise import normalise_by_conv
 from exporter.graph import Graph, add_constant, const, insert_node, shape_of, sole_consumer
-from exporter.graph.qdq import Affine, affine_of, same
+from exporter.graph.qdq import Affine, same
+from exporter.graph.strip import affine_of
 
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 

@@ -11,7 +11,8 @@ from exporter.array import Array
 from exporter.formats.onnx.integer import weights_of
 from exporter.formats.points import Weights
 from exporter.graph import Graph, const
-from exporter.graph.qdq import LIMITS, Affine, Quantization, insert, strip
+from exporter.graph.qdq import LIMITS, Affine, Quantization, insert
+from exporter.graph.strip import strip
 
 _MOST = 128
 """Largest sum of two int8 weights whose products with uint8 fit in 16 bits: 255 * 128 < 2^15."""

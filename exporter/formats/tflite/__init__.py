@@ -14,7 +14,7 @@ from exporter.formats.tflite.ops import Axes, TfModel, TfTensor, name_tensors
 from exporter.formats.tflite.slow import slow_layers
 from exporter.formats.tflite.small_weights import STORED, shrink_weights
 from exporter.graph import Graph
-from exporter.graph.qdq import strip
+from exporter.graph.strip import strip
 
 __all__ = ["PRECISIONS", "check", "points", "write"]
 

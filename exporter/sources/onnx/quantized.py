@@ -13,7 +13,8 @@ import onnx_ir as ir
 from exporter.array import Array
 from exporter.errors import SourceError
 from exporter.graph import Graph, const
-from exporter.graph.qdq import Affine, Quantization, affine_of, same, strip
+from exporter.graph.qdq import Affine, Quantization, same
+from exporter.graph.strip import affine_of, strip
 from exporter.sources.onnx.qoperators import OPERATORS, Builder
 from exporter.sources.onnx.walk import named
 

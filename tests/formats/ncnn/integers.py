@@ -9,7 +9,8 @@ from exporter.formats import ncnn
 from exporter.formats.artifact import Artifact, Tensor, WriteOptions
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
-from exporter.graph.qdq import Quantization, insert, strip
+from exporter.graph.qdq import Quantization, insert
+from exporter.graph.strip import strip
 from exporter.parity import sqnr_db
 from exporter.quantization.assign import assign
 from exporter.quantization.unshare import unshare

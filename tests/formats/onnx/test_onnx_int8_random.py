@@ -9,7 +9,7 @@ from exporter.formats import load_writer
 from exporter.formats.artifact import WriteOptions
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
-from exporter.graph.qdq import strip
+from exporter.graph.strip import strip
 from exporter.sources.open import open_source
 from tests.formats.onnx.test_onnx_int8 import W, kernels, quantize, run, sqnr_db
 from tests.graphs import graph_from_text, random_inputs

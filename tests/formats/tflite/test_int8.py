@@ -10,7 +10,8 @@ from exporter.formats import tflite
 from exporter.formats.artifact import WriteOptions
 from exporter.graph import Graph, const
 from exporter.graph.evaluate import evaluate
-from exporter.graph.qdq import Affine, Quantization, affine, insert, strip
+from exporter.graph.qdq import Affine, Quantization, affine, insert
+from exporter.graph.strip import strip
 from tests.formats.tflite.cases import CASES
 from tests.formats.tflite.running import kinds, parity_db, quantized, seen, written
 from tests.graphs import graph_from_text, random_inputs
