@@ -1,17 +1,17 @@
 """Prune a Graph: widths chosen, channels removed, the rest repaired; at once or little by little."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from exporter.array import Array
-from exporter.cost.count import totals
 from exporter.graph import Graph
 from exporter.pruning.plan import Plan
 from exporter.pruning.repair import PLACES, RIDGE, Tick, repair
+from exporter.pruning.schedule import Schedule
 from exporter.pruning.scores import Scorer
-from exporter.pruning.widths import DEFAULT, Budget, Scope, plan_of
+from exporter.pruning.widths import DEFAULT, Budget, Scope, plan_of, ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Settings:
         scope: One share for all layers, or one threshold.
         channel_step: Widths are multiples of it where that can be.
         skip: Names of layers that keep their width.
-        rounds: 1: at once; else little by little, every round cutting the same share and repairing.
+        rounds: 1: at once; else little by little, to the same widths: every round scores, cuts and repairs what the last one left.
         ridge: Of the repair.
         places: Of each sample's map, for the repair.
         seed: Of the places.
@@ -71,18 +71,32 @@ def prune(graph: Graph, settings: Settings, samples: Mapping[str, Array] | None 
         LimitError: If even the narrowest widths cost more than the budget.
         UsageError: If no layer has a name that is to be skipped.
     """
-    whole, now = settings.budget.measure.of(totals(graph)), graph
-    kept: Mapping[str, Array] = {}
-    plans: list[Plan] = []
-    for i in range(1, settings.rounds + 1):
-        limit = settings.budget.share ** (i / settings.rounds) * whole
-        budget = replace(settings.budget, share=min(limit / settings.budget.measure.of(totals(now)), 1.0))
-        plan = plan_of(now, budget, scorer=settings.scorer, scope=settings.scope, channel_step=settings.channel_step, skip=settings.skip)
+    how = settings
+    final = plan_of(graph, how.budget, scorer=how.scorer, scope=how.scope, channel_step=how.channel_step, skip=how.skip)
+    now, kept, plans = graph, dict[str, Array](), list[Plan]()
+    for i in range(1, how.rounds + 1):
+        plan = final if how.rounds == 1 else _part(now, final, i / how.rounds, how)
         now, kept = plan.apply(), composed(kept, plan.kept)
         plans.append(plan)
         if samples is not None:
-            now = repair(graph, now, kept, samples, ridge=settings.ridge, places=settings.places, seed=settings.seed, tick=tick)
+            now = repair(graph, now, kept, samples, ridge=how.ridge, places=how.places, seed=how.seed, tick=tick)
     return Pruned(graph, now, kept, tuple(plans))
+
+
+def _part(now: Graph, final: Plan, part: float, how: Settings) -> Plan:
+    """A plan that takes what is left of the Graph a part of the way to the final widths, by scores taken anew."""
+    channels, schedules = ways(now, how.scorer, how.channel_step, how.skip)
+    wanted = {}
+    for one, steps in zip(final.schedules, final.steps, strict=True):
+        first, last = one.widths[0].sum(), one.widths[steps].sum()
+        wanted[one.block.layers] = first - part * (first - last)
+    return Plan(channels, schedules, tuple(_down_to(s, wanted.get(s.block.layers, np.inf)) for s in schedules))
+
+
+def _down_to(one: Schedule, width: float) -> int:
+    """The fewest steps that leave at most so many channels, all layers of the width together; all steps where none does."""
+    within = np.flatnonzero(one.widths.sum(1) <= width + 1e-9)
+    return int(within[0]) if len(within) else len(one.steps)
 
 
 def composed(before: Mapping[str, Array], then: Mapping[str, Array]) -> dict[str, Array]:

@@ -89,11 +89,7 @@ def plan_of(
         LimitError: If even the narrowest widths cost more.
         UsageError: If no layer has a name that is to be skipped.
     """
-    channels = channels_of(graph)
-    unknown = sorted(set(skip) - set(channels.layers))
-    if unknown:
-        raise UsageError(f"no layer named {unknown[0]}", hint="a layer goes by the name of its output; `mexport inspect` lists them")
-    schedules = tuple(s for s in schedules_of(channels, scorer(channels), channel_step) if not set(s.block.layers) & set(skip))
+    channels, schedules = ways(graph, scorer, channel_step, skip)
     whole = budget.measure.of(totals(graph))
     try:
         return choose(channels, schedules, lambda plan: budget.measure.of(plan.cost), budget.share * whole, scope)
@@ -103,6 +99,20 @@ def plan_of(
             f"{budget.measure} {budget.share:g}: the narrowest widths leave {least:.3f}",
             hint=f"ask for {least + 0.005:.2f} or more, or for a smaller channel step than {channel_step}",
         ) from problem
+
+
+def ways(graph: Graph, scorer: Scorer, channel_step: int, skip: Collection[str]) -> tuple[Channels, tuple[Schedule, ...]]:
+    """Channels of a Graph, and how every width that may change goes down; arguments as in `plan_of`.
+
+    Raises:
+        UsageError: If no layer has a name that is to be skipped.
+    """
+    channels = channels_of(graph)
+    unknown = sorted(set(skip) - set(channels.layers))
+    if unknown:
+        raise UsageError(f"no layer named {unknown[0]}", hint="a layer goes by the name of its output; `mexport inspect` lists them")
+    schedules = tuple(s for s in schedules_of(channels, scorer(channels), channel_step) if not set(s.block.layers) & set(skip))
+    return channels, schedules
 
 
 class TooMuchError(Exception):

@@ -22,6 +22,8 @@ def test_rounds_end_within_the_budget_and_know_what_is_left(rounds: int):
     found = prune(graph, Settings(HALF, channel_step=2, rounds=rounds))
     assert len(found.plans) == rounds
     assert 0.47 <= totals(found.graph).macs / totals(graph).macs <= 0.5
+    once = prune(graph, Settings(HALF, channel_step=2))
+    assert {name: len(rows) for name, rows in found.kept.items()} == {name: len(rows) for name, rows in once.kept.items()}
     removed = {name: np.setdiff1d(np.arange(found.plans[0].channels.layers[name].rows), rows) for name, rows in found.kept.items()}
     require_exact(graph, found.graph, removed, random_inputs(graph, samples=2), EXACT)
 
