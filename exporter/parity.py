@@ -20,6 +20,11 @@ JSON_INFINITY = {"max_abs": 1e38, "rel": 1e38, "sqnr_db": 999.0}
 """What stands for infinity in JSON, by field of a Comparison."""
 
 
+def decibels(value: float) -> str:
+    """A figure of JSON in words."""
+    return "∞ dB" if value >= JSON_INFINITY["sqnr_db"] else f"{value:.1f} dB"
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One output against what it must be, over all samples.

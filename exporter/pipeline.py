@@ -13,9 +13,12 @@ from exporter.building import deliver, fastest
 from exporter.building.clock import Clock, process_age_s
 from exporter.building.common import Common
 from exporter.building.deliver import Outcome
+from exporter.building.limits import check_checkable
 from exporter.building.options import BuildOptions
-from exporter.building.order import Order, order
+from exporter.building.order import Order, identity, order
+from exporter.building.quantized import check_layers
 from exporter.building.record import source_facts
+from exporter.bundle import check_place
 from exporter.console import Console
 from exporter.disk import as_disk_error
 from exporter.errors import MexportError, UnsupportedOpError, UsageError
@@ -77,9 +80,9 @@ def build_all(
         orders = [ordered(common, target, recipe) for target in chosen]
         outcomes = {o.target.name: done for o, *_ in orders if (done := deliver.present(common, o)) is not None}
         rest = [tried for tried in orders if tried[0].target.name not in outcomes]
-        for target, problems in [(o.target, problems_of(common, o)) for o, *_ in rest]:
-            if (error := unsupported(target, problems)) is not None:
-                outcomes[target.name] = Outcome(target.name, error=error)
+        for tried in rest:
+            if (error := refused(common, tried)) is not None:
+                outcomes[tried[0].target.name] = Outcome(tried[0].target.name, error=error)
         rest = [tried for tried in rest if tried[0].target.name not in outcomes]
         if any(o.quantize is not None for tried in rest for o in tried):
             common.calibrated  # noqa: B018 - data that cannot calibrate end the whole build
@@ -94,8 +97,24 @@ def ordered(common: Common, target: Target, recipe: Recipe) -> list[Order]:
 
 
 def problems_of(common: Common, order: Order) -> Sequence[Problem]:
-    """Layers that the order's format cannot express, or that are slow there."""
+    """Layers that the order's format cannot express, or that are slow there.
+
+    Raises:
+        UsageError: If a layer is to stay float that is not in the graph, for any target.
+    """
+    check_layers(common.graph, frozenset(common.options.keep_float))
     return load_writer(order.target.format).check(common.graph)
+
+
+def refused(common: Common, tried: Sequence[Order]) -> MexportError | None:
+    """Why a target's file cannot be made, as far as it is known before anything slow is done; or None."""
+    order = tried[0]
+    try:
+        check_place(order.folder, identity(common, order), force=common.options.force)
+        check_checkable(common, order)
+    except MexportError as problem:
+        return problem
+    return unsupported(order.target, problems_of(common, order))
 
 
 def plan(source: str | Path, targets: Targets, recipe: Recipe | None = None, **settings: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from exporter.building.inputs import scales_itself
 from exporter.building.stages import source_shape
 from exporter.data import Dataset
 from exporter.graph.evaluate import evaluate
-from exporter.proving.proof import to_graph
+from exporter.graph.ports import to_graph
 from exporter.quantization.calibration import Calibration
 from exporter.quantization.chosen import chosen, facts
 from exporter.quantization.collect import calibrate

@@ -21,13 +21,14 @@ from exporter.graph import Graph
 from exporter.graph.carry import carry
 from exporter.graph.conditioning import AMPLIFIED, rounding_floor
 from exporter.graph.evaluate import evaluate
+from exporter.graph.ports import to_graph, to_source
 from exporter.graph.qdq import Quantization, insert
 from exporter.graph.strip import is_quantized, strip
 from exporter.parity import Limits
 from exporter.passes import Phase
 from exporter.passes.run import checked
 from exporter.preprocessing import Preprocessing
-from exporter.proving.proof import Findings, breached, endings, fidelity, require, to_graph, to_source
+from exporter.proving.proof import Findings, breached, endings, fidelity, require
 from exporter.proving.subject import only_scores
 from exporter.sources.open import Source
 from exporter.store import Store

@@ -8,16 +8,16 @@ from exporter.building.basis import Basis
 from exporter.building.clock import Clock
 from exporter.building.common import Common
 from exporter.building.describe import describe
-from exporter.building.limits import check_checkable, check_size, count_right
-from exporter.building.order import Order
+from exporter.building.limits import check_size, count_right
+from exporter.building.order import Order, identity
 from exporter.building.prove import prove
 from exporter.building.quantized import basis_of
 from exporter.building.record import manifest
-from exporter.bundle import Manifest, Reference, check_place, read_bundle, write_bundle
+from exporter.bundle import Manifest, Reference, read_bundle, write_bundle
 from exporter.disk import sync_tree
 from exporter.errors import MexportError
 from exporter.formats import Artifact, load_writer
-from exporter.proving.proof import to_source
+from exporter.graph.ports import to_source
 from exporter.report import documents
 
 LABELS = "labels.txt"
@@ -90,8 +90,6 @@ def deliver(common: Common, order: Order) -> Outcome:
     Raises:
         MexportError: What went wrong; nothing is left behind then.
     """
-    check_place(order.folder, order.identity(common), force=common.options.force)
-    check_checkable(common, order)
     clock = common.clock.fork()
     done: list[tuple[Artifact, Manifest]] = []
 
@@ -99,7 +97,7 @@ def deliver(common: Common, order: Order) -> Outcome:
         done.append(make(common, order, folder, clock))
         return done[0][1]
 
-    write_bundle(order.folder, fill, identity=order.identity(common), documents=documents, force=common.options.force)
+    write_bundle(order.folder, fill, identity=identity(common, order), documents=documents, force=common.options.force)
     return delivered(order, *done[0])
 
 

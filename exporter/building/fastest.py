@@ -15,11 +15,10 @@ from typing import Any
 from exporter.building.clock import Clock
 from exporter.building.common import Common
 from exporter.building.deliver import Outcome, delivered, make
-from exporter.building.limits import check_checkable
 from exporter.building.options import CALIBRATED
-from exporter.building.order import Order, settled
+from exporter.building.order import Order, identity, settled
 from exporter.building.precision import settle
-from exporter.bundle import Bundle, Manifest, check_place, write_bundle
+from exporter.bundle import Bundle, Manifest, write_bundle
 from exporter.errors import MexportError, UsageError
 from exporter.fingerprint import fingerprint
 from exporter.formats import Artifact, load_writer
@@ -71,11 +70,6 @@ def decides(target: Target) -> bool:
     return target.abi == DESKTOP and platform.machine() == DESKTOP
 
 
-def identity(common: Common, order: Order) -> dict[str, Any]:
-    """What the bundle is, whatever precision wins."""
-    return {**order.identity(common), "precision": "fastest"}
-
-
 def deliver_fastest(common: Common, tried: Sequence[Order]) -> Outcome:
     """Build, prove and time all; bundle one.
 
@@ -83,8 +77,6 @@ def deliver_fastest(common: Common, tried: Sequence[Order]) -> Outcome:
         MexportError: If none holds its limits, or for a phone the usual one does not: its own error.
     """
     first = tried[0]
-    check_place(first.folder, identity(common, first), force=common.options.force)
-    check_checkable(common, first)
     kept: list[Candidate] = []
 
     def fill(folder: Path) -> Manifest:

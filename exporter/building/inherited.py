@@ -15,8 +15,9 @@ from exporter.formats import Writer, load_writer
 from exporter.formats.points import Points, Range
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
+from exporter.graph.ports import to_graph
 from exporter.graph.qdq import Affine, Quantization, insert, layer_of
-from exporter.proving.proof import endings, to_graph
+from exporter.proving.proof import endings
 from exporter.quantization.assign import assign
 from exporter.quantization.collect import float_values
 from exporter.quantization.layers import end_of, spanned

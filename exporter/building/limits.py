@@ -10,7 +10,8 @@ from exporter.building.order import Order
 from exporter.data import open_data
 from exporter.errors import LimitError
 from exporter.formats import Artifact
-from exporter.proving.proof import run_artifact, to_graph, to_source, value_shapes
+from exporter.graph.ports import to_graph, to_source
+from exporter.proving.proof import run_artifact, value_shapes
 from exporter.proving.subject import only_scores
 from exporter.runtimes.run import open_engine
 

@@ -72,11 +72,13 @@ class Order:
         """What a quantized Graph must hold against the float one."""
         return guard(self.target, self.precision)
 
-    def identity(self, common: Common) -> dict[str, Any]:
-        """What makes it another build than the one that may lie in its folder."""
-        given = common.load_options.to_json()
-        cut = {k: given[k] for k in ("input_shapes", "inputs", "outputs") if given[k]}
-        return {"source": common.source.info.sha256, "precision": self.precision, "recipe": self.recipe.as_dict()["passes"], **cut}
+
+def identity(common: Common, order: Order) -> dict[str, Any]:
+    """What makes a bundle another build than the one that may lie in its folder; with --fastest whatever precision wins."""
+    given = common.load_options.to_json()
+    cut = {k: given[k] for k in ("input_shapes", "inputs", "outputs") if given[k]}
+    precision = "fastest" if common.options.fastest else order.precision
+    return {"source": common.source.info.sha256, "precision": precision, "recipe": order.recipe.as_dict()["passes"], **cut}
 
 
 def order(common: Common, target: Target, recipe: Recipe) -> Order:

@@ -64,10 +64,14 @@ def check_words(given: BuildOptions, precision: str) -> None:
         "--calibrator": given.calibrator != AUTO, "--repair": given.repair != "default", "--keep-float": bool(given.keep_float),
         "--accept-calibration": given.accept_calibration,
     }  # fmt: skip
-    idle = [flag for flag, spoken in said.items() if spoken and precision not in CALIBRATED]
+    idle = [flag for flag, spoken in said.items() if spoken and given.calibration is None]
     idle += ["--min-sqnr-db"] if given.min_sqnr_db is not None and precision not in QUANTIZED else []
-    if idle:
-        raise UsageError(f"{idle[0]} is for int8 files, this one is {precision}", hint=f"leave {idle[0]} out, or add --precision int8")
+    if not idle:
+        return
+    hint = f"leave {idle[0]} out, or add --calibration DATA"
+    if precision in CALIBRATED:
+        raise UsageError(f"{idle[0]} is for ranges from calibration data, and those of the quantized source are kept", hint=hint)
+    raise UsageError(f"{idle[0]} is for int8 files, this one is {precision}", hint=hint)
 
 
 def settle_io(given: BuildOptions, target: Target, precision: str) -> str:

@@ -13,21 +13,10 @@ from exporter.child import Child
 from exporter.errors import MexportError
 from exporter.formats import Artifact
 from exporter.graph import Graph
+from exporter.graph.ports import to_graph, to_source
 from exporter.parity import Limits
 from exporter.proving.layers import compare_layers, first_divergence
-from exporter.proving.proof import (
-    Finding,
-    Findings,
-    breached,
-    endings,
-    fidelity,
-    parity,
-    require,
-    run_artifact,
-    to_graph,
-    to_source,
-    value_shapes,
-)
+from exporter.proving.proof import Finding, Findings, breached, endings, fidelity, parity, require, run_artifact, value_shapes
 from exporter.quantization.integer_floor import integer_floor_db
 from exporter.runtimes.run import open_engine
 from exporter.runtimes.settings import depthwise_error

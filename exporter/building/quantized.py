@@ -21,8 +21,9 @@ from exporter.formats.onnx import points as onnx_points
 from exporter.formats.points import Points, Ranges
 from exporter.graph import Graph
 from exporter.graph.files import save_graph
+from exporter.graph.ports import to_graph
 from exporter.graph.qdq import layer_of
-from exporter.proving.proof import Findings, parity, to_graph
+from exporter.proving.proof import Findings, parity
 from exporter.quantization.layers import layer_report
 from exporter.quantization.outcome import Quantized
 from exporter.quantization.quantize import quantize
@@ -63,7 +64,6 @@ def basis_of(common: Common, order: Order, clock: Clock) -> Basis:
 def _quantized(common: Common, order: Order, clock: Clock) -> Basis:
     asked, writer = order.quantize, cast(Writer, Rounding(order))
     assert asked is not None
-    check_layers(common.graph, asked.keep_float)
     calibrated = common.calibrated
     started = time.perf_counter()
     with clock.stage("quantize"), common.console.stage(f"quantizing for {order.target.format}"):
@@ -72,6 +72,8 @@ def _quantized(common: Common, order: Order, clock: Clock) -> Basis:
     with clock.stage("check"):
         layers = [layer.as_dict() for layer in layer_report(result, to_graph(common.graph.inputs, common.samples))]
         _guard(common, order, values, layers)
+    if not result.report.layers:
+        common.console.warn(f"{order.target.name}: {NOTHING.format(order.target.format)}")
     facts = {**result.report.as_dict(), "values": range_facts(result), "layer_losses": layers}
     calibration = {**calibrated.facts, "calibrator": asked.calibrator, "repair": asked.repair}
     step = _step(result, order, seconds)
@@ -150,9 +152,11 @@ def _step(result: Quantized, order: Order, seconds: float) -> Step:
 def _notes(order: Order, result: Quantized, warnings: tuple[str, ...]) -> tuple[str, ...]:
     report, said = result.report, [f"calibration: {text}" for text in warnings]
     if report.layers == 0:
-        said.append(f"no layer runs in integers: {order.target.format} has none for this model, or all were kept float")
+        said.append(NOTHING.format(order.target.format))
     return (*said, *SLOWER.get(order.target.format, ()))
 
+
+NOTHING = "no layer runs in integers: {} has none for this model, or all were kept float"
 
 SLOWER = {
     "ncnn": (
@@ -163,16 +167,16 @@ SLOWER = {
 """What published numbers say of a format's int8 against its float."""
 
 
-def graph_key(build_key: str) -> dict[str, str]:
-    """What the store knows a bundle's Graphs by."""
-    return {"quantized": build_key}
+def graph_key(build_key: str, precision: str) -> dict[str, str]:
+    """What the store knows a bundle's Graphs by; with --fastest several precisions have one build key."""
+    return {"quantized": build_key, "precision": precision}
 
 
 def keep(common: Common, order: Order, basis: Basis) -> None:
     """The rounded Graph and the real one beside it in the store, for `verify --layers`; nothing where none is rounded."""
     if basis.quantization is None:
         return
-    key = common.store.key("graph", **graph_key(order.build_key))
+    key = common.store.key("graph", **graph_key(order.build_key, order.precision))
     if common.store.get("graph", key) is None:
         with common.store.put("graph", key) as folder:
             for name, graph in ((ROUNDED, basis.graph), (REAL, basis.real)):

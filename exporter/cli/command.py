@@ -39,8 +39,9 @@ class Settings:
     threads: int | None = None
 
     def emit(self, facts: dict[str, Any], text: str) -> None:
-        """Write the result: `facts` with --json, else `text`."""
-        typer.echo(json.dumps(facts, indent=2, default=str) if self.json else text)
+        """Write the result: `facts` with --json, else `text`, if there is any."""
+        if self.json or text:
+            typer.echo(json.dumps(facts, indent=2, default=str) if self.json else text)
 
     def console(self) -> "Console":
         """Where progress goes."""

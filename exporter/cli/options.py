@@ -113,7 +113,8 @@ Signature = Annotated[
 Name = Annotated[str | None, typer.Option("--name", help="The model's name.", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Replace a bundle that holds another build.")]
 Recipe = Annotated[
-    Path | None, typer.Option("--recipe", help="TOML file: how inputs are made ([input.NAME]), compression passes.", show_default=False)
+    Path | None,
+    typer.Option("--recipe", help="TOML file: how inputs are made (tables input.NAME), compression passes.", show_default=False),
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="Run code that the model or the data brings along.")]
 CustomObjects = Annotated[

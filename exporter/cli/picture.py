@@ -19,6 +19,8 @@ def check_picture(picture: Path | None, layers: bool) -> None:
         raise UsageError("--picture draws layers, and --layers is not given", hint="add --layers")
     if picture.suffix.lower() != ".svg":
         raise UsageError(f"--picture {picture}: pictures are written as SVG", hint=f"--picture {picture.with_suffix('.svg')}")
+    if not picture.parent.is_dir():
+        raise UsageError(f"--picture {picture}: there is no folder {picture.parent}", hint="make it, or give another one")
 
 
 def draw(picture: Path | None, view: Sequence[Mapping[str, Any]]) -> None:

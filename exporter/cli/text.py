@@ -81,6 +81,7 @@ def plan_text(facts: Mapping[str, Any]) -> str:
         lines += ["", facts_text({t["target"]: {k: v for k, v in t.items() if k not in ("target", "problems", "passes")}})]
         lines += [f"  {p['pass']}: {changes(p['settings']['changes'])}" for p in t["passes"]]
         lines += [problem_line(p) for p in t["problems"]]
+    lines += [f"note: {note}" for note in facts["notes"]]
     return "\n".join(lines)
 
 
@@ -157,8 +158,10 @@ def _used(found: Mapping[str, Any]) -> str:
 
 def comparison(c: Mapping[str, Any]) -> str:
     """The figures of one output in a line."""
+    from exporter.parity import decibels
+
     top = "" if c["top1_agreement"] is None else f", top-1 agreement {100 * c['top1_agreement']:.1f} %"
-    return f"max abs {c['max_abs']:.2e}, rel {c['rel']:.2e}, SQNR {c['sqnr_db']:.1f} dB, cosine {c['cosine']:.7f}{top}"
+    return f"max abs {c['max_abs']:.2e}, rel {c['rel']:.2e}, SQNR {decibels(c['sqnr_db'])}, cosine {c['cosine']:.7f}{top}"
 
 
 def _numeric(text: str) -> bool:

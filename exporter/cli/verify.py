@@ -54,7 +54,7 @@ def run(
         parse.existing(bundle, "bundle"), layers=layers, against=against, source=source, samples=samples, on=on, trust=trust,
         pixels=parse.pixels(mean, std, color, resize), seed=settings.seed, threads=settings.threads,
     )  # fmt: skip
-    draw(picture, facts.view)
     settings.emit(facts.as_dict(), verify_text(facts.as_dict()))
+    draw(picture, facts.view)
     if facts.error is not None:
         raise facts.error

@@ -87,10 +87,11 @@ def open_folder(root: Path, spec: InputSpec, prep: Preprocessing, labels: Path |
 
 def _class_folders(root: Path, folders: list[str], spec: InputSpec, prep: Preprocessing, labels: Path | None) -> Dataset:
     known = read_labels(labels) if labels else tuple(folders)
-    index = index_of(folders, known, labels) if labels else {name: i for i, name in enumerate(folders)}
-    files = [(f, index[name]) for name in folders for f in _pictures(root / name, deep=True)]
-    if not files:
+    found = {name: held for name in folders if (held := _pictures(root / name, deep=True))}
+    if not found:
         raise DataError(f"{root}: none of its {len(folders)} folders holds a picture", hint=f"known: {', '.join(sorted(SUFFIXES))}")
+    index = index_of(list(found), known, labels) if labels else {name: i for i, name in enumerate(folders)}
+    files = [(f, index[name]) for name, held in found.items() for f in held]
     pictures = Pictures(root, [f for f, _ in files], spec, prep)
     notes = () if labels or sorted(folders, key=natural) == folders else (_order_note(folders),)
     return Dataset(pictures, np.array([i for _, i in files], np.int64), known, notes)

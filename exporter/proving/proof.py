@@ -11,7 +11,7 @@ from exporter.array import Array
 from exporter.child import Child
 from exporter.errors import ParityError
 from exporter.formats import Artifact, Tensor
-from exporter.graph import BATCH, Graph, Port
+from exporter.graph import BATCH, Graph
 from exporter.parity import Comparison, Limits, before_activation, compare
 
 SHAPE_OPS = ("Reshape", "Transpose", "Identity", "Squeeze", "Unsqueeze", "Flatten")
@@ -62,16 +62,6 @@ def endings(graph: Graph) -> dict[str, Ending]:
         if node is not None and node.op_type in ("Softmax", "Sigmoid") and node.inputs[0] is not None:
             found[str(value.name)] = Ending(node.op_type, str(node.inputs[0].name))
     return found
-
-
-def to_graph(ports: Sequence[Port], arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Arrays by source name and layout, as Graph values."""
-    return {p.name: p.to_graph(arrays[p.source_name]) for p in ports}
-
-
-def to_source(ports: Sequence[Port], arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Graph outputs by source name and in the source's layout."""
-    return {p.source_name: p.to_source(arrays[p.name]) for p in ports}
 
 
 def run_artifact(engine: Child, artifact: Artifact, shapes: Mapping[str, tuple[int, ...]], inputs: Mapping[str, Array],

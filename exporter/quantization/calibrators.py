@@ -4,7 +4,7 @@ Every range holds 0, so that zero is exact, and lies within what was seen and 0.
 magnitude seen or less. A value that was always 0 has the range (0, 0).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -46,11 +46,6 @@ def percentile(share: float, h: Histogram, scheme: Scheme) -> Range:
     first = h.edges[0] + _tail(h.counts, 1 - share) * _width(h)
     low, high = h.seen
     return with_zero((min(max(first, low), high), max(min(last, high), low)), scheme)
-
-
-def calibrate_values(name: str, values: Mapping[str, Histogram], scheme: Scheme) -> dict[str, Range]:
-    """One calibrator on many values; `name` is one of `CALIBRATORS`."""
-    return {value: CALIBRATORS[name](h, scheme) for value, h in values.items()}
 
 
 def _tail(counts: Array, share: float) -> float:

@@ -3,7 +3,7 @@
 Memory holds one batch's values and the histograms, whatever the number of samples.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from math import prod
 
 import numpy as np
@@ -12,16 +12,15 @@ import onnx_ir as ir
 from exporter.array import Array
 from exporter.data import Dataset
 from exporter.errors import DataError
-from exporter.graph import BATCH, Graph, Port, shape_of
+from exporter.graph import BATCH, Graph, shape_of
 from exporter.graph.evaluate import Evaluator
+from exporter.graph.ports import to_graph
 from exporter.quantization.calibration import MEASURED, Calibration
 from exporter.quantization.growing import Growing
 from exporter.quantization.histogram import Statistics
 from exporter.quantization.keep import kept
+from exporter.quantization.measure import MOVES
 from exporter.store import Store
-
-MOVES = frozenset(("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"))
-"""Operators that move elements: their output has their input's statistics."""
 
 COUNTED = 1 << 22
 """Elements of a value that are counted, in all samples together; of bigger values evenly spread ones, others from sample to sample. Ends
@@ -76,11 +75,6 @@ def run_statistics(graph: Graph, data: Dataset, threads: int, tick: Tick) -> Sta
         done += n
         tick(done)
     return Statistics({name: found[root].histogram() for name, root in same.items()}, done)
-
-
-def to_graph(ports: tuple[Port, ...], samples: Mapping[str, Array]) -> dict[str, Array]:
-    """Samples by source name and in the source's layout, as the Graph takes them."""
-    return {p.name: p.to_graph(samples[p.source_name]) for p in ports}
 
 
 def float_values(graph: Graph) -> Iterator[ir.Value]:

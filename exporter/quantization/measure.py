@@ -10,7 +10,7 @@ from exporter.array import Array
 from exporter.graph import Graph, attr
 
 MOVES = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
-"""Nodes that only carry numbers elsewhere."""
+"""Operators that only carry numbers elsewhere: their output has their input's statistics."""
 
 FLOOR = 1e-12
 """Losses below it are float noise; logarithms are taken of nothing smaller."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+from exporter.parity import JSON_INFINITY
+
 Facts = Mapping[str, Any]
 
 ROW, NAME, BARS, SPANS, EDGE = 14, 230, 300, 300, 20
@@ -56,7 +58,7 @@ def _row(row: Facts, names: Sequence[str], y: float) -> list[str]:
 def _bar(db: float, y: float, colour: str) -> list[str]:
     length = BARS * min(max(db, 0.0), MOST_DB) / MOST_DB
     x = EDGE + NAME
-    said = "exact" if db >= 999 else f"{db:.1f}"
+    said = "exact" if db >= JSON_INFINITY["sqnr_db"] else f"{db:.1f}"
     inside = _text(x + max(min(length, BARS - 30), 0) + 3, y + ROW - 4, said)
     return [_box(x, y + 1, length, ROW - 3, colour), inside]
 

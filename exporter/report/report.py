@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from exporter.parity import decibels
 from exporter.report.markdown import count, numbers, size, table
 from exporter.report.rounding import calibration, quantization
 
@@ -45,11 +46,7 @@ def _worst(comparisons: Facts | None) -> str:
     rel, db = max(c["rel"] for c in comparisons.values()), min(c["sqnr_db"] for c in comparisons.values())
     agreement = [c["top1_agreement"] for c in comparisons.values() if c["top1_agreement"] is not None]
     same = f", same top-1 on {min(agreement):.1%} of samples" if agreement else ""
-    return f"rel {rel:.1e}, SQNR {_db(db)}{same}"
-
-
-def _db(value: float) -> str:
-    return "∞ dB" if value >= 999 else f"{value:.1f} dB"
+    return f"rel {rel:.1e}, SQNR {decibels(db)}{same}"
 
 
 def _warnings(m: Facts) -> str:
@@ -97,7 +94,7 @@ def _proof(m: Facts) -> str:
 
 def _comparison(output: str, c: Facts) -> list[Sequence[object]]:
     top1 = "" if c["top1_agreement"] is None else f"{c['top1_agreement']:.1%}"
-    row = (output, f"{c['max_abs']:.2e}", f"{c['rel']:.2e}", _db(c["sqnr_db"]), f"{c['cosine']:.7f}", top1, c["n"])
+    row = (output, f"{c['max_abs']:.2e}", f"{c['rel']:.2e}", decibels(c["sqnr_db"]), f"{c['cosine']:.7f}", top1, c["n"])
     before = c.get("before_activation")
     return [row, *_comparison(f"{output}, before its final activation", before)] if before else [row]
 

@@ -39,7 +39,7 @@ def quantization(m: Facts) -> str:
     q = m.get("quantization")
     if not q:
         return ""
-    parts = ["## Quantization", _chosen(m, q), _repairs(q["repairs"]), _floats(q["kept_float"]), _worst(q.get("layer_losses", ()))]
+    parts = ["## Quantization", _chosen(m, q), _repairs(q["repairs"]), _floats(q["kept_float"]), _worst(q)]
     return "\n\n".join(filter(None, parts))
 
 
@@ -69,11 +69,13 @@ def _floats(kept: Facts) -> str:
     return f"Layers kept in float:\n\n{table(('layer', 'why'), list(kept.items()))}" if kept else ""
 
 
-def _worst(layers: Sequence[Facts]) -> str:
-    worst = sorted(layers, key=lambda layer: float(layer["sqnr_db"]))[:WORST]
+def _worst(q: Facts) -> str:
+    """Losses are those on the samples of the proof; what is cut off is counted over all calibration data, as the range seen is."""
+    worst = sorted(q.get("layer_losses", ()), key=lambda layer: float(layer["sqnr_db"]))[:WORST]
+    cut = {v["value"]: v["saturated"] for v in q["values"]}
     rows = [
         (layer["layer"], layer["op"], f"{layer['sqnr_db']:.1f}", _range(layer["seen"]), _range(layer["used"]),
-         f"{100 * layer['saturated']:.2g} %", layer["calibrator"] or "")
+         f"{100 * cut.get(layer['value'], layer['saturated']):.2g} %", layer["calibrator"] or "")
         for layer in worst
     ]  # fmt: skip
     head = ("layer", "operator", "SQNR, dB", "range seen", "range used", "cut off", "calibrator")

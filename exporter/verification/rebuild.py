@@ -16,10 +16,10 @@ from exporter.formats import Artifact, WriteOptions, load_writer
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
 from exporter.graph.files import load_graph
+from exporter.graph.ports import to_graph, to_source
 from exporter.preprocessing import Preprocessing
 from exporter.proving.equalised import unrounded
 from exporter.proving.layers import Layer, compare_layers
-from exporter.proving.proof import to_graph, to_source
 from exporter.proving.subject import Subject
 from exporter.sources.open import LoadOptions, Source, open_source
 from exporter.store import Store
@@ -83,11 +83,11 @@ def rounded_of(bundle: Bundle, store: Store) -> tuple[Graph, Graph] | None:
     """
     if bundle.manifest.get("quantization") is None:
         return None
-    found = store.get("graph", store.key("graph", **graph_key(bundle.manifest["build_key"])))
+    facts = bundle.manifest
+    found = store.get("graph", store.key("graph", **graph_key(facts["build_key"], facts["precision"])))
     if found is None:
-        raise UsageError(
-            f"the rounded graph of {bundle.path.name} is no longer in the cache", hint="build it again with --force, on the same data"
-        )
+        again = f"`{facts['command']} --force`" if facts["command"] else "build(..., force=True) on the same calibration data"
+        raise UsageError(f"the rounded graph of {bundle.path.name} is no longer in the cache", hint=f"{again} makes bundle and graph again")
     return load_graph(found / ROUNDED), load_graph(found / REAL)
 
 

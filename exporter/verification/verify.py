@@ -74,15 +74,19 @@ def verify(
     path = what.path if isinstance(what, Outcome) else Path(what)
     if path is None:
         raise UsageError("that build has failed: there is nothing to verify", hint="look at its error")
+    _require_kind(path, layers, against)
     if against is not None:
-        if layers:
-            raise UsageError("--layers is for bundles: a bare file does not say which layer is which", hint="leave --layers out")
-        return _verified(
-            [verify_bare(path, against, samples=samples, pixels=pixels or PixelOptions(), trust=trust, seed=seed, threads=threads)]
-        )
-    if path.is_file():
-        raise UsageError(f"{path} is no bundle", hint="give --against MODEL to hold a bare file against a model")
+        bare = verify_bare(path, against, samples=samples, pixels=pixels or PixelOptions(), trust=trust, seed=seed, threads=threads)
+        return _verified([bare])
     return _verified([_bundle(b, layers, source, samples, trust=trust, threads=threads) for b in find_bundles(path)])
+
+
+def _require_kind(path: Path, layers: bool, against: Path | None) -> None:
+    """Bare files beside a model, bundles without one."""
+    if against is not None and layers:
+        raise UsageError("--layers is for bundles: a bare file does not say which layer is which", hint="leave --layers out")
+    if against is None and path.is_file():
+        raise UsageError(f"{path} is no bundle", hint="give --against MODEL to hold a bare file against a model")
 
 
 def _bundle(
@@ -101,9 +105,8 @@ def _bundle(
         found = layers_of(bundle, source, kept.inputs, trust, subject)
         facts["layers"] = with_ranges([layer.as_dict() for layer in found], bundle.manifest)
         first = first_divergence(found, limits)
-        differs = (
-            first and limits.breach(first.comparison) and (not rounds or breached(parity, limits))
-        )  # inner ties between integers are usual
+        # between integers inner ties are usual: a layer differs only where the outputs do
+        differs = first and limits.breach(first.comparison) and (not rounds or breached(parity, limits))
         facts["first_divergence"] = first.layer if first and differs else None
     against = {"the graph it was written from": parity}
     return judged(facts, against if rounds else {**against, "the source's own outputs": fidelity}, limits)

@@ -83,11 +83,28 @@ def test_layers_of_all_formats_in_one_view(built, tmp_path):
     assert "range used, calibrator, share cut off" in table
 
 
-@pytest.mark.parametrize(("words", "said"), [((), "--layers is not given"), (("--layers",), "pictures are written as SVG")])
-def test_pictures_that_cannot_be_drawn(built, tmp_path, words, said):
-    ended = mexport("verify", built[0], *words, "--picture", tmp_path / "x.png")
+@pytest.mark.parametrize(
+    ("words", "place", "said"),
+    [
+        ((), "x.svg", "--layers is not given"),
+        (("--layers",), "x.png", "pictures are written as SVG"),
+        (("--layers",), "nowhere/x.svg", "there is no folder"),
+    ],
+)
+def test_pictures_that_cannot_be_drawn(built, tmp_path, words, place, said):
+    ended = mexport("verify", built[0], *words, "--picture", tmp_path / place)
     assert ended.code == 2
     assert said in ended.err
+    assert not ended.out  # before any work
+
+
+def test_layers_without_the_cache_name_the_command_that_makes_them_again(built, tmp_path, monkeypatch):
+    monkeypatch.setenv("MEXPORT_CACHE", str(tmp_path / "empty"))
+    ended = mexport("verify", built[0] / "fashion--onnx-arm64", "--layers")
+    assert ended.code == 2
+    assert "the rounded graph of fashion--onnx-arm64 is no longer in the cache" in ended.err
+    assert facts_of(built[0], "onnx-arm64")["command"] in ended.err
+    assert "--force` makes bundle and graph again" in ended.err
 
 
 @pytest.mark.parametrize("precision", ["int8", "mixed"])
@@ -163,6 +180,18 @@ def test_other_places_are_refused_by_name(few, tmp_path):
     ended = mexport("build", model_path(), "-t", "tflite-arm64", "--calibration", few, "--fastest", "--on", "adb:0123", "-o", tmp_path)
     assert ended.code == 11
     assert "--on adb:0123" in ended.err
+
+
+def test_a_file_without_any_layer_in_integers_says_so(few, tmp_path):
+    every = mexport("build", model_path(), *ALL, "--calibration", few, "--keep-float", "zzz", "-o", tmp_path)
+    names = every.err.partition("known: ")[2].split("\n")[0].replace(", ", ",")
+    ended = mexport("build", model_path(), *ALL, "--calibration", few, "--keep-float", names, "-o", tmp_path, *QUICK)
+    assert ended.code == 0, ended.err
+    for target in TARGETS:
+        assert f"{target}: no layer runs in integers" in ended.err
+        facts = facts_of(tmp_path, target)
+        assert facts["quantization"]["layers"] == 0
+        assert any("no layer runs in integers" in note for note in facts["notes"])
 
 
 def test_layers_kept_float_by_name(few, tmp_path):

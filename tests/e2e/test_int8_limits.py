@@ -112,5 +112,5 @@ def test_fastest_is_decided_on_this_host_for_its_own_kind_only(nets, tmp_path, m
     assert phone["precision"] == "int8"
     assert any("decide nothing for tflite-arm64: int8 is kept" in n for n in phone["notes"])
     assert "decide nothing for tflite-arm64" in ended.err
-    assert mexport("verify", tmp_path / "out").code == 0
+    assert mexport("verify", tmp_path / "out", "--layers").code == 0  # each with the graphs of its own precision
     assert mexport(*words, "-t", desktop).out.count("up to date") == 1

@@ -78,12 +78,12 @@ def test_moved_values_share_their_statistics(opened: Opened) -> None:
 def test_samples_are_spread_and_in_graph_layout(tmp_path: Path) -> None:
     graph = net()
     graph.inputs = (Port("image", "x", (0, 3, 1, 2)),)
-    x = np.random.default_rng(0).standard_normal((100, 12, 12, 3)).astype(np.float32)
+    x = np.random.default_rng(0).standard_normal((200, 12, 12, 3)).astype(np.float32)
     np.savez(tmp_path / "d.npz", x=x)
     data = open_data(tmp_path / "d.npz", [InputSpec("image", (12, 12, 3), "nhwc")], {})
     found = calibrate(graph, data)
-    assert found.samples["x"].shape == (64, 3, 12, 12)
-    assert np.array_equal(found.samples["x"][-1], x[98].transpose(2, 0, 1))
+    assert found.samples["x"].shape == (128, 3, 12, 12)
+    assert np.array_equal(found.samples["x"][-1], x[198].transpose(2, 0, 1))
     assert found.statistics.values["x"].seen == (float(x.min()), float(x.max()))
 
 

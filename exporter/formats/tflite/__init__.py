@@ -32,7 +32,6 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
 
     Raises:
         UnsupportedOpError: Names every layer that cannot be expressed.
-        ValueError: If int8 is asked of a Graph that has no QuantizeLinear pairs.
     """
     from exporter.formats.tflite.serialise import serialise
 
@@ -40,8 +39,6 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
         raise unknown_name("precision of tflite", options.precision, PRECISIONS)
     integer = options.precision in {"int8", "mixed"}
     graph, quantization = strip(graph) if integer else (graph, None)
-    if quantization is not None and options.precision == "int8" and not quantization.values:
-        raise ValueError("the Graph has no QuantizeLinear pairs: it is quantized before it is written as int8")
     model, problems = lower(graph, int8=integer)
     if problems:
         raise _unsupported(problems)
