@@ -18,7 +18,7 @@ from exporter.array import Array
 from exporter.graph import Graph, attr, const
 from exporter.passes.rewrite import flushed
 from exporter.pruning.layers import Layer, following_norm, layers_of
-from exporter.pruning.streaming import streamed
+from exporter.pruning.streaming import Known, streamed
 from exporter.pruning.windows import Places
 
 RIDGE = 1e-4
@@ -63,9 +63,10 @@ def repair(
     wanted = [name for name in _changed(whole, before, layers) if _solvable(layers[name])]
     where = {name: Places(before[name], places, seed) for name in wanted}
     targets = _targets(whole, kept, where, samples)
-    done = 0
+    known, done = Known(samples), 0
     for value, names in _by_input(layers, wanted).items():
-        sums = _moments(result, value, {n: (layers[n], where[n], targets.pop(n)) for n in names}, samples)
+        known.learn(result, value)
+        sums = _moments(result, value, {n: (layers[n], where[n], targets.pop(n)) for n in names}, known.values)
         for name in names:
             _solve(layers[name], sums[name], ridge)
             done += 1
