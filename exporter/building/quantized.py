@@ -72,12 +72,13 @@ def _quantized(common: Common, order: Order, clock: Clock) -> Basis:
     with clock.stage("check"):
         layers = [layer.as_dict() for layer in layer_report(result, to_graph(common.graph.inputs, common.samples))]
         _guard(common, order, values, layers)
-    if not result.report.layers:
-        common.console.warn(f"{order.target.name}: {NOTHING.format(order.target.format)}")
+    said = _without_effect(common, order, result)
+    for text in said:
+        common.console.warn(f"{order.target.name}: {text}")
     facts = {**result.report.as_dict(), "values": range_facts(result), "layer_losses": layers}
     calibration = {**calibrated.facts, "calibrator": asked.calibrator, "repair": asked.repair}
     step = _step(result, order, seconds)
-    return Basis(result.graph, result.draft.graph, values, False, (step,), calibration, facts, _notes(order, result, calibrated.warnings))
+    return Basis(result.graph, result.draft.graph, values, False, (step,), calibration, facts, (*_notes(order, calibrated.warnings), *said))
 
 
 class Rounding:
@@ -149,14 +150,23 @@ def _step(result: Quantized, order: Order, seconds: float) -> Step:
             "seconds": seconds}  # fmt: skip
 
 
-def _notes(order: Order, result: Quantized, warnings: tuple[str, ...]) -> tuple[str, ...]:
-    report, said = result.report, [f"calibration: {text}" for text in warnings]
-    if report.layers == 0:
-        said.append(NOTHING.format(order.target.format))
-    return (*said, *SLOWER.get(order.target.format, ()))
+def _notes(order: Order, warnings: tuple[str, ...]) -> tuple[str, ...]:
+    return (*(f"calibration: {text}" for text in warnings), *SLOWER.get(order.target.format, ()))
 
 
-NOTHING = "no layer runs in integers: {} has none for this model, or all were kept float"
+def _without_effect(common: Common, order: Order, result: Quantized) -> list[str]:
+    """What was asked and changes nothing: int8 where no layer has it, layers kept float that are none of their own in the format."""
+    asked, form, said = order.quantize, order.target.format, []
+    assert asked is not None
+    if result.report.layers == 0:
+        said.append(f"no layer runs in integers: {form} has none for this model, or all were kept float")
+    graph, seen, points = common.graph, common.calibrated.calibration.statistics.seen(), Rounding(order).points
+    usual = points(graph, seen, frozenset()) if asked.keep_float else None
+    idle = [name for name in sorted(asked.keep_float) if points(graph, seen, frozenset({name})) == usual]
+    if idle:
+        said.append(f"--keep-float {','.join(idle)} changes nothing: {form} has no integers for it, or only as a part of another layer")
+    return said
+
 
 SLOWER = {
     "ncnn": (

@@ -199,3 +199,8 @@ def test_layers_kept_float_by_name(few, tmp_path):
     ended = mexport("build", model_path(), "-t", "tflite-arm64", "--calibration", few, "--keep-float", kept, "-o", tmp_path, *QUICK)
     assert ended.code == 0, ended.err
     assert list(facts_of(tmp_path, "tflite-arm64")["quantization"]["kept_float"]) == [kept]
+    assert "changes nothing" not in ended.err
+    part = "block0_pointwise_relu"  # of the convolution before it, in ncnn
+    ended = mexport("build", model_path(), "-t", "ncnn-arm64", "--calibration", few, "--keep-float", part, "-o", tmp_path, *QUICK)
+    assert ended.code == 0, ended.err
+    assert f"--keep-float {part} changes nothing: ncnn has no integers for it" in ended.err
