@@ -46,13 +46,15 @@ def streamed(graph: Graph, values: Sequence[str], samples: Mapping[str, Array]) 
         EngineError: If onnxruntime fails.
     """
     inner = [name for name in dict.fromkeys(values) if name not in samples]
+    if not inner:
+        yield from batches(samples, max(prod(samples[name].shape[1:]) for name in values))
+        return
     part_of = head(graph, inner, samples)
     needed = [str(v.name) for v in part_of.model.graph.inputs]
     sizes = {str(v.name): prod(shape_of(v)) for node in part_of.nodes for v in node.outputs if v.shape is not None}
-    elements = max(sum(sizes[name] for name in inner), max(sizes.values(), default=1))
-    evaluator = Evaluator(part_of, inner) if inner else None
-    for first, part in batches(samples, elements):
-        yield first, {**part, **(evaluator.run({k: part[k] for k in needed}) if evaluator is not None else {})}
+    evaluator = Evaluator(part_of, inner)
+    for first, part in batches(samples, max(sum(sizes[name] for name in inner), *sizes.values())):
+        yield first, {**part, **evaluator.run({name: part[name] for name in needed})}
 
 
 class Known:
