@@ -15,6 +15,7 @@ from exporter.errors import SourceError
 from exporter.graph import Graph, const
 from exporter.graph.qdq import Affine, Quantization, same
 from exporter.graph.strip import affine_of, strip
+from exporter.sources.onnx.clamps import restore_clamps
 from exporter.sources.onnx.qoperators import OPERATORS, Builder
 from exporter.sources.onnx.walk import named
 
@@ -36,6 +37,7 @@ def unquantize(model: ir.Model) -> Quantization | None:
     _lift_constants(graph)
     _to_pairs(graph)
     _settle_pairs(graph)
+    restore_clamps(graph)
     plain, quantization = strip(Graph(model, (), (), "source"))
     model.graph = plain.model.graph
     return quantization
