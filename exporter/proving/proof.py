@@ -172,4 +172,4 @@ def require(findings: Findings, limits: Limits, *, what: str, against: str, wher
     if bad:
         first = "; ".join(f"output {name}: {said}" for name, said in bad.items())
         begins = f"; first layer that differs: {where}" if where else ""
-        raise ParityError(f"{what} differs from {against}: {first}{begins}", hint="see `mexport verify OUT --layers`, or report the model")
+        raise ParityError(f"{what} differs from {against}: {first}{begins}", hint="give --samples like those in use; else report the model")
