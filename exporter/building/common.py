@@ -3,6 +3,8 @@
 from dataclasses import replace
 from functools import cached_property
 
+import numpy as np
+
 from exporter.accuracy import Accuracy, score
 from exporter.array import Array
 from exporter.building.basis import Basis
@@ -127,7 +129,10 @@ class Common:
     @cached_property
     def own(self) -> Quantization | None:
         """What the source itself stores in integers, in terms of the finished Graph; None for a float source."""
-        return carry(strip(self.raw)[1], self.graph) if self.quantized_source else None
+        if not self.quantized_source:
+            return None
+        plain, rounding = strip(self.raw)
+        return carry(rounding, self.graph, plain)
 
     @cached_property
     def written(self) -> Graph:
@@ -150,7 +155,7 @@ class Common:
 
     def _synthetic(self) -> dict[str, Array]:
         """Random pixels; numbers of mean 0 and deviation 1 where a net is chaotic on pixels: nothing can be proved there."""
-        pixels = synthetic(self.specs, self.preprocessing, SAMPLES, self.options.seed)
+        pixels = synthetic(self.specs, self.preprocessing, SAMPLES, self.options.seed, self._own_ranges())
         if not input_range_known(self.specs, self.preprocessing) or (floor := self._floor(pixels)) <= CHAOTIC:
             return pixels
         plain = synthetic(self.specs, {}, SAMPLES, self.options.seed)
@@ -161,6 +166,13 @@ class Common:
             "verified on random numbers of mean 0 and deviation 1; better give --samples"
         )
         return plain
+
+    def _own_ranges(self) -> dict[str, tuple[float, float]]:
+        """What the inputs of a quantized source take: all that its integers can say. By source name."""
+        rounded = self.own.values if self.own is not None else {}
+        ends = {p.source_name: rounded[p.name] for p in self.graph.inputs if p.name in rounded}
+        spans = {name: how.dequantize(np.array(how.limits)) for name, how in ends.items()}
+        return {name: (float(low), float(high)) for name, (low, high) in spans.items()}
 
     def fair(self, asked: Limits, found: Findings) -> Limits:
         """`asked` where it holds; else widened to what float32 can tell on these samples, and said so. A tighter one than usual stands."""
@@ -214,15 +226,17 @@ class Common:
         return to_source(self.graph.outputs, self.values)
 
     def _check_passes(self, values: dict[str, Array]) -> None:
-        """First graph against last; on failure, pass by pass."""
+        """First graph against last; on failure, pass by pass. Without the rounding of a quantized source: passes are exact, and one
+        integer that flips moves more than they may."""
         raw = self.raw
+        if self.own is not None:
+            raw, values = strip(raw)[0], evaluate(self.graph, to_graph(self.graph.inputs, self.samples))
         before = evaluate(raw, to_graph(raw.inputs, self.samples))
         found = fidelity(self.graph, to_source(raw.outputs, before), to_source(self.graph.outputs, values))
         limits = self.fair(EXACT, found)
         if not breached(found, limits):
             return
-        plain = strip(raw)[0] if self.own is not None else raw
-        halfway = checked(plain, Phase.CLEAN, to_graph(raw.inputs, self.samples))
+        halfway = checked(raw, Phase.CLEAN, to_graph(raw.inputs, self.samples))
         checked(halfway, Phase.FOLD, to_graph(halfway.inputs, self.samples))
         require(found, limits, what=f"the cleaned graph of {raw.name}", against="the graph as read")
 

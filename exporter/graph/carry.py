@@ -1,21 +1,31 @@
 """A quantization through changes that are made for float Graphs."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 
 from exporter.array import Array
-from exporter.graph.edit import const
+from exporter.graph.edit import const, sole_consumer
 from exporter.graph.model import Graph
 from exporter.graph.qdq import Affine, Edge, Quantization, insert, layer_of
 from exporter.graph.strip import strip
 
+MOVES = frozenset({"Transpose", "Reshape", "Identity", "Flatten", "Squeeze", "Unsqueeze"})
+"""Operators behind which the same numbers stand in another order or shape."""
 
-def carry(quantization: Quantization, graph: Graph) -> Quantization:
+
+def carry(quantization: Quantization, graph: Graph, before: Graph | None = None) -> Quantization:
     """What of a quantization still holds after the float Graph was changed.
 
-    Values go by name, whatever their shape has become. Of constants those stay that are on their grid still: one that was scaled, folded
-    into another or laid out otherwise is a new one.
+    Values go by name, whatever their shape has become; one that is gone goes by the name of what it was moved from, if nothing else
+    read that. Of constants those stay that are on their grid still: one that was scaled, folded into another or laid out otherwise is a
+    new one.
+
+    Args:
+        quantization: Of the Graph before.
+        graph: The Graph after.
+        before: The float Graph that the quantization was made for; None where no value was moved.
     """
     values = {str(v.name) for v in (*graph.model.graph.inputs, *(o for n in graph.nodes for o in n.outputs))}
     layers = {layer_of(n) for n in graph.nodes}
@@ -28,7 +38,22 @@ def carry(quantization: Quantization, graph: Graph) -> Quantization:
     constants = {
         name: how for name, how in quantization.constants.items() if (array := arrays.get(name)) is not None and _is_on_grid(array, how)
     }
-    return Quantization({name: how for name, how in quantization.values.items() if name in values}, edges, constants)
+    kept = {name: how for name, how in quantization.values.items() if name in values}
+    gone = {name: how for name, how in quantization.values.items() if name not in values}
+    origins = {_origin(name, before, values): how for name, how in gone.items()} if before is not None and gone else {}
+    return Quantization({**{name: how for name, how in origins.items() if name}, **kept}, edges, constants)
+
+
+def _origin(name: str, before: Graph, values: AbstractSet[str]) -> str | None:
+    """The value that this one was moved from, step by step, and that is there still."""
+    made = {str(v.name): n for n in before.nodes for v in n.outputs}
+    while name in made and made[name].op_type in MOVES and (source := made[name].inputs[0]) is not None:
+        if sole_consumer(source) is None:
+            return None
+        name = str(source.name)
+        if name in values:
+            return name
+    return None
 
 
 def changed(graph: Graph, change: Callable[[Graph], object]) -> Graph:

@@ -49,3 +49,12 @@ def test_a_constant_of_another_shape_is_another() -> None:
     plain, found = strip(quantized())
     plain.model.graph.initializers["w"].const_value = None
     assert set(carry(found, plain).constants) == {"b"}
+
+
+def test_the_rounding_of_an_input_that_was_transposed_is_that_of_the_input() -> None:
+    before = graph_from_text("g (float[N,4,4,3] x) => (float[N,2,4,4] y) { t = Transpose <perm = [0, 3, 1, 2]> (x) y = Conv (t, w) }",
+                             {"w": np.ones((2, 3, 1, 1))})  # fmt: skip
+    after = graph_from_text("g (float[N,3,4,4] x) => (float[N,2,4,4] y) { y = Conv (x, w) }", {"w": np.ones((2, 3, 1, 1))})
+    how = Quantization({"t": affine(0.1, 3)})
+    assert carry(how, after, before).values == {"x": how.values["t"]}
+    assert not carry(how, after).values
