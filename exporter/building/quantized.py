@@ -87,6 +87,10 @@ class Rounding:
     def __init__(self, order: Order) -> None:
         self.order = order
 
+    def spell_out(self, graph: Graph) -> None:
+        """See `exporter.formats.Writer`."""
+        load_writer(self.order.target.format).spell_out(graph)
+
     def points(self, graph: Graph, ranges: Ranges, keep_float: AbstractSet[str]) -> Points:
         """See `exporter.formats.Writer`."""
         if self.order.target.format == "onnx":  # the others round their ends whatever the type outside

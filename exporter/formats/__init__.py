@@ -25,6 +25,10 @@ class Writer(Protocol):
             UnsupportedOpError: Names every layer that the format cannot express, all at once.
         """
 
+    def spell_out(self, graph: Graph) -> None:
+        """Change a float Graph in place before it is rounded: a layer that the format's integers compute in steps, rounding in between,
+        becomes those steps, so that pairs can stand there. Values keep their names and numbers."""
+
     def points(self, graph: Graph, ranges: Ranges, keep_float: AbstractSet[str]) -> Points:
         """What the format would store in integers; nothing is written.
 

@@ -64,6 +64,7 @@ class Draft:
 def begin(graph: Graph, statistics: Statistics, writer: Writer, keep: frozenset[str]) -> Draft:
     """The first draft of a Graph, which stays as it is: ranges are what was seen."""
     own, seen = graph.clone(), statistics.seen()
+    writer.spell_out(own)
     points = unshare(own, writer.points(own, seen, keep))
     return Draft(own, own, statistics, points, seen, {}, keep)
 

@@ -34,6 +34,9 @@ class Plain:
     def check(self, graph: Graph) -> list[Problem]:
         return []
 
+    def spell_out(self, graph: Graph) -> None:
+        pass
+
     def points(self, graph: Graph, ranges: Ranges, keep_float: Any) -> Points:
         nodes = [n for n in graph.nodes if n.op_type in ("Conv", "Gemm", "Add") and layer_of(n) not in keep_float]
         values: dict[str, None] = {}

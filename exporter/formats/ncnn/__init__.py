@@ -34,6 +34,10 @@ def check(graph: Graph) -> list[Problem]:
     return _emitted(graph).problems
 
 
+def spell_out(graph: Graph) -> None:
+    """Nothing: only convolutions and dense layers compute in integers."""
+
+
 def points(graph: Graph, ranges: Ranges, keep_float: AbstractSet[str] = frozenset()) -> Points:
     """What ncnn would run in integers: convolutions and dense layers round their input, all else stays float.
 

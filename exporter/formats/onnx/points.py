@@ -22,6 +22,10 @@ from exporter.graph.qdq import layer_of
 SCHEME = Scheme("uint8")
 
 
+def spell_out(graph: Graph) -> None:
+    """Nothing: every operator in integers stands between pairs of its own."""
+
+
 def points(graph: Graph, ranges: Ranges, keep_float: AbstractSet[str], io: str = "float32") -> Points:
     """What an int8 file holds in integers.
 

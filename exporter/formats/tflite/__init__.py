@@ -6,6 +6,7 @@ import numpy as np
 
 from exporter.errors import UnsupportedOpError, unknown_name
 from exporter.formats.artifact import Artifact, Problem, Tensor, WriteOptions
+from exporter.formats.tflite.gates import spell_out
 from exporter.formats.tflite.half import halve_weights
 from exporter.formats.tflite.int8_points import points
 from exporter.formats.tflite.int8_rewrite import to_int8
@@ -16,7 +17,7 @@ from exporter.formats.tflite.small_weights import STORED, shrink_weights
 from exporter.graph import Graph
 from exporter.graph.strip import strip
 
-__all__ = ["PRECISIONS", "check", "points", "write"]
+__all__ = ["PRECISIONS", "check", "points", "spell_out", "write"]
 
 PRECISIONS = ("fp32", "fp16", "int8", "mixed", *STORED)
 

@@ -8,6 +8,7 @@ import onnx_ir as ir
 from exporter.formats.points import Group, Points, Ranges, Requantize, Scheme, Weights
 from exporter.formats.tflite.int8_groups import Groups, integer_groups
 from exporter.formats.tflite.int8_rules import FREE, JOIN, MOVES, WEIGHTED, computed
+from exporter.formats.tflite.int8_scales import from_range
 from exporter.formats.tflite.lower import lower
 from exporter.formats.tflite.ops import TfOp, TfTensor
 from exporter.graph import Graph, const
@@ -25,7 +26,7 @@ def points(graph: Graph, ranges: Ranges, keep_float: AbstractSet[str]) -> Points
     weights = tuple(w for op in ops for w in _weights(op, groups))
     taken = {w.weight for w in weights} | {w.bias for w in weights}
     names = dict.fromkeys(name for op in ops if op.kind in FREE for name in _constants(op) if name not in taken)
-    return Points(Scheme(), tuple(layers), _groups(groups), weights, tuple(_requantized(graph, ops, groups)), tuple(names))
+    return Points(Scheme(), tuple(layers), _groups(groups, ranges), weights, tuple(_requantized(graph, ops, groups)), tuple(names))
 
 
 def value_of(t: TfTensor) -> str | None:
@@ -33,12 +34,18 @@ def value_of(t: TfTensor) -> str | None:
     return str(t.values[0].name) if t.values else None
 
 
-def _groups(groups: Groups) -> tuple[Group, ...]:
+def _groups(groups: Groups, ranges: Ranges) -> tuple[Group, ...]:
+    """With the range that follows from the op where nobody has seen any of the values."""
     found = []
     for members in groups.members():
         names = tuple(name for t in members if (name := value_of(t)) is not None)
         if names:
-            found.append(Group(names, fixed=groups.fixed.get(groups.find(members[0]))))
+            root = groups.find(members[0])
+            fixed, known = groups.fixed.get(root), groups.range[root]
+            if fixed is None and known is not None and ranges.keys().isdisjoint(names):
+                how = from_range(*known)
+                fixed = float(how.scale), int(how.zero_point)
+            found.append(Group(names, fixed=fixed))
     return tuple(found)
 
 

@@ -20,13 +20,24 @@ def scales_of(model: TfModel, quantization: Quantization) -> tuple[Scales, set[T
     for op in model.ops:
         for t in computed(op.outputs):
             if t not in scales and not t.values and (op.kind in FIXED or t.known is not None):
-                scales[t] = affine(*FIXED[op.kind]) if op.kind in FIXED else from_range(*(t.known or (0.0, 1.0)))
+                scales[t] = affine(*FIXED[op.kind]) if op.kind in FIXED else _multiple(t, scales, from_range(*(t.known or (0.0, 1.0))))
     while _follow(model.ops, scales):
         pass
     integer = {op for op in model.ops if _runs(op, scales, quantization)}
     while spread(model.ops, integer):
         pass
     return scales, integer
+
+
+FINER = 8
+"""Times finer than its known range a multiple may be: XNNPACK takes no ADD of far finer steps than its operands'."""
+
+
+def _multiple(t: TfTensor, scales: Scales, usual: Affine) -> Affine:
+    """A tensor of which another is made by a factor alone has that one's integers: it is rounded once."""
+    made, factor = t.multiple or (t, 1.0)
+    scale = float(scales[made].scale) * factor if made in scales else 0.0
+    return affine(scale, int(scales[made].zero_point)) if scale >= float(usual.scale) / FINER else usual
 
 
 def from_range(low: float, high: float) -> Affine:

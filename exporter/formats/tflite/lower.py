@@ -4,6 +4,7 @@ import onnx_ir as ir
 
 from exporter.formats.artifact import Problem
 from exporter.formats.tflite.emitter import Emitter, Refused
+from exporter.formats.tflite.gates import layer_name
 from exporter.formats.tflite.layout import NHWC, physical, plain, preferred
 from exporter.formats.tflite.ops import Axes, TfModel, TfTensor, name_tensors, prune
 from exporter.formats.tflite.table import EMIT
@@ -28,7 +29,7 @@ def lower(graph: Graph, *, int8: bool = False) -> tuple[TfModel, list[Problem]]:
         if any(v in lost for v in node.inputs):
             lost.update(node.outputs)
             continue
-        e.layer = layer_of(node)
+        e.layer = layer_name(node) if int8 else layer_of(node)
         reason = _emit(e, node)
         if reason is not None:
             problems.append(Problem(str(node.name or node.outputs[0].name), node.op_type, reason))

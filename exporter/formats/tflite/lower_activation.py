@@ -134,12 +134,14 @@ def emit_hard_sigmoid(e: Emitter, node: ir.Node) -> None:
     alpha, beta = 6 * float(attr(node, "alpha", 0.2)), 6 * float(attr(node, "beta", 0.5))
     alpha = 1.0 if abs(alpha - 1) < 1e-6 else alpha
     if absorb_affine(e, tensor, alpha, beta, "RELU6"):
-        out = tensor
+        lifted = tensor
     else:
-        out = tensor if alpha == 1 else e.emit("MUL", [tensor, e.scalar(alpha)], tensor.shape)
-        out = e.emit("ADD", [out, e.scalar(beta)], tensor.shape, fusedActivationFunction="RELU6")
-        out.known = KNOWN["RELU6"]
-    e.bind(node.outputs[0], e.emit("MUL", [out, e.scalar(1 / 6)], tensor.shape), axes)
+        lifted = tensor if alpha == 1 else e.emit("MUL", [tensor, e.scalar(alpha)], tensor.shape)
+        lifted = e.emit("ADD", [lifted, e.scalar(beta)], tensor.shape, fusedActivationFunction="RELU6")
+        lifted.known = KNOWN["RELU6"]
+    out = e.emit("MUL", [lifted, e.scalar(1 / 6)], tensor.shape)
+    out.known, lifted.multiple = (0.0, 1.0), (out, 6.0)
+    e.bind(node.outputs[0], out, axes)
 
 
 def emit_mish(e: Emitter, node: ir.Node) -> None:

@@ -5,6 +5,8 @@ import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.formats.tflite.emitter import Emitter, origin_of
+from exporter.formats.tflite.fuse import unary_axes
+from exporter.formats.tflite.gates import gate_of
 from exporter.formats.tflite.layout import NHWC, physical
 from exporter.formats.tflite.ops import Axes, TfTensor
 from exporter.graph import const, const_input, shape_of
@@ -18,6 +20,11 @@ def emit_binary(e: Emitter, node: ir.Node) -> None:
     inputs, y = [v for v in node.inputs if v is not None], node.outputs[0]
     if len(inputs) == 1:
         e.bind(y, *e.where(inputs[0]))
+        return
+    gate = gate_of(node) if e.int8 else None
+    if gate is not None:  # of its input's order, whatever that is
+        tensor, axes = unary_axes(e, node)
+        e.bind(y, e.emit("MUL", [tensor, e.held[gate][0]], tensor.shape), axes)
         return
     kind, rank = BINARY[node.op_type], len(shape_of(y))
     axes = common_axes(e, inputs, rank)

@@ -3,6 +3,7 @@
 import onnx_ir as ir
 
 from exporter.formats.tflite.emitter import Emitter
+from exporter.formats.tflite.gates import gate_of
 from exporter.formats.tflite.layout import Flat, physical, plain, preferred, reshape_groups, wide
 from exporter.formats.tflite.ops import Axes, TfTensor
 from exporter.graph import attr, const, shape_of
@@ -73,7 +74,8 @@ def _only_dense_reads(value: ir.Value) -> bool:
         if node.op_type == "Gemm" and use.idx == 0 and len(node.inputs) > 1 and const(node.inputs[1]) is not None:
             continue
         joins = node.op_type == "Concat" and len(shape_of(node.outputs[0])) == 2 and int(attr(node, "axis")) in {1, -1}
-        if not ((node.op_type in _POINTWISE and use.idx == 0) or joins) or not _only_dense_reads(node.outputs[0]):
+        pointwise = (node.op_type in _POINTWISE and use.idx == 0) or gate_of(node) is not None
+        if not (pointwise or joins) or not _only_dense_reads(node.outputs[0]):
             return False
     return True
 

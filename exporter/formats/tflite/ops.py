@@ -43,7 +43,9 @@ class TfTensor:
         values: The ONNX values it holds.
         computed: numpy name of a computed tensor's type; "bool" for comparisons.
         origin: The initializer that a constant is made of, where it is one.
-        known: Smallest and largest real of a computed tensor that holds no ONNX value, where they follow from its op.
+        known: Smallest and largest real of a computed tensor, where they follow from its op: those of one without values, or of values
+            that nobody has seen.
+        multiple: A tensor made of this one, and how many times it this one is: the same integers stand for both.
         like: A tensor whose scale one without values and without a known range takes, being as wide.
         quant: How its integers stand for reals; its axis is one of the file's.
         bits: Of each stored integer: 4 where two int8 values are to be packed into a byte.
@@ -57,6 +59,7 @@ class TfTensor:
     computed: str = "float32"
     origin: Origin | None = None
     known: tuple[float, float] | None = None
+    multiple: "tuple[TfTensor, float] | None" = None
     like: "TfTensor | None" = None
     quant: Affine | None = None
     bits: int = 8
