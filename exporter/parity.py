@@ -84,8 +84,11 @@ def sqnr_db(reference: Array, got: Array) -> float:
     """
     _same_shape(reference, got)
     ref = reference.astype(np.float64)
-    noise = float(np.sum((ref - got) ** 2))
-    signal = float(np.sum(ref**2))
+    return power_db(float(np.sum(ref**2)), float(np.sum((ref - got) ** 2)))
+
+
+def power_db(signal: float, noise: float) -> float:
+    """Signal over noise, both sums of squares: infinity without noise, minus infinity for noise alone."""
     if noise == 0:
         return float("inf")
     return 10 * float(np.log10(signal / noise)) if signal > 0 else float("-inf")

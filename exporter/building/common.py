@@ -154,7 +154,8 @@ class Common:
         return self._synthetic() if data is None else data.pick(MOST_SAMPLES)[0]
 
     def _synthetic(self) -> dict[str, Array]:
-        """Random pixels; numbers of mean 0 and deviation 1 where a net is chaotic on pixels: nothing can be proved there."""
+        """Random pixels, or numbers in the range that a quantized source tells; of mean 0 and deviation 1 where a net is chaotic on pixels:
+        nothing can be proved there."""
         pixels = synthetic(self.specs, self.preprocessing, SAMPLES, self.options.seed, self._own_ranges())
         if not input_range_known(self.specs, self.preprocessing) or (floor := self._floor(pixels)) <= CHAOTIC:
             return pixels

@@ -11,7 +11,7 @@ from exporter.building.clock import Clock
 from exporter.building.common import Common
 from exporter.building.options import CALIBRATED
 from exporter.errors import UsageError
-from exporter.formats import Writer, load_writer
+from exporter.formats import Rounder, load_writer
 from exporter.formats.points import Points, Range
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
@@ -87,7 +87,7 @@ def fitting(common: Common, form: str) -> Carried | None:
     return common.carried[form]
 
 
-def carried(graph: Graph, own: Quantization, writer: Writer, inputs: Mapping[str, Array]) -> Carried | None:
+def carried(graph: Graph, own: Quantization, writer: Rounder, inputs: Mapping[str, Array]) -> Carried | None:
     """A source's rounding in a format's terms: layers whose scales do not fit stay float; None where no layer's do.
 
     Args:

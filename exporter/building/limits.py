@@ -58,8 +58,9 @@ def count_right(common: Common, order: Order, artifact: Artifact) -> list[dict[s
 
 
 def _remedy(order: Order) -> str:
-    return "--precision mixed with the same limit, --repair thorough, or other calibration data" if order.quantized else (
-        "a higher precision loses less")  # fmt: skip
+    if order.quantized:
+        return "--precision mixed with the same limit, --repair thorough, or other calibration data"
+    return "a higher precision loses less"
 
 
 def _accuracy(common: Common, order: Order, artifact: Artifact) -> Accuracy:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from exporter.array import Array
 from exporter.building.basis import Basis
@@ -16,7 +16,7 @@ from exporter.building.ranges import range_facts
 from exporter.building.stages import Step, cost
 from exporter.cost.count import totals
 from exporter.errors import ParityError, UsageError, unknown_name
-from exporter.formats import Writer, load_writer
+from exporter.formats import load_writer
 from exporter.formats.onnx import points as onnx_points
 from exporter.formats.points import Points, Ranges
 from exporter.graph import Graph
@@ -62,7 +62,7 @@ def basis_of(common: Common, order: Order, clock: Clock) -> Basis:
 
 
 def _quantized(common: Common, order: Order, clock: Clock) -> Basis:
-    asked, writer = order.quantize, cast(Writer, Rounding(order))
+    asked, writer = order.quantize, Rounding(order)
     assert asked is not None
     calibrated = common.calibrated
     started = time.perf_counter()
@@ -88,11 +88,11 @@ class Rounding:
         self.order = order
 
     def spell_out(self, graph: Graph) -> None:
-        """See `exporter.formats.Writer`."""
+        """See `exporter.formats.Rounder`."""
         load_writer(self.order.target.format).spell_out(graph)
 
     def points(self, graph: Graph, ranges: Ranges, keep_float: AbstractSet[str]) -> Points:
-        """See `exporter.formats.Writer`."""
+        """See `exporter.formats.Rounder`."""
         if self.order.target.format == "onnx":  # the others round their ends whatever the type outside
             return onnx_points(graph, ranges, keep_float, self.order.options.io)
         return load_writer(self.order.target.format).points(graph, ranges, keep_float)

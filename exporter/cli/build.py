@@ -11,6 +11,7 @@ import typer
 
 from exporter.cli import options as o
 from exporter.cli.command import Settings
+from exporter.cli.flags import BuildFlags
 
 if TYPE_CHECKING:
     from exporter.building.deliver import Outcome
@@ -31,55 +32,23 @@ def run(
     settings: Settings,
     *,
     target: o.Targets,
+    flags: BuildFlags,
     model: o.OptionalModel = None,
-    output: o.Output = Path("out"),
-    precision: o.Precision = None,
     samples: o.Samples = None,
-    data: o.OptionalData = None,
-    mean: o.Mean = None,
-    std: o.Std = None,
-    color: o.Color = None,
-    resize: o.Resize = None,
     labels: o.Labels = None,
-    input_shape: o.InputShapes = None,
-    inputs: o.Inputs = None,
-    outputs: o.Outputs = None,
-    signature: o.Signature = None,
-    layout: o.Layout = None,
-    io: o.Io = None,
-    calibration: o.Calibration = None,
-    accept_calibration: o.AcceptCalibration = False,
-    calibrator: o.Calibrator = "auto",
-    repair: o.Repair = "default",
-    keep_float: o.KeepFloat = None,
-    min_sqnr_db: o.MinSqnrDb = None,
-    top1_drop: o.Top1Drop = None,
-    fastest: o.Fastest = False,
-    on: o.On = "host",
-    recipe: o.Recipe = None,
-    name: o.Name = None,
     force: o.Force = False,
-    trust: o.Trust = False,
-    custom_objects: o.CustomObjects = None,
 ) -> None:
     """Turn a trained model into a bundle for each target, proved equal to the source by running it."""
     from exporter import pipeline
     from exporter.cli import parse
     from exporter.recipe import load_recipe
 
-    given: dict[str, Any] = {
-        "precision": precision, "io": io, "layout": layout, "input_shapes": parse.shapes(input_shape), "inputs": parse.names(inputs),
-        "outputs": parse.names(outputs), "signature": signature, "name": name, "samples": samples, "data": data,
-        "pixels": parse.pixels(mean, std, color, resize), "labels": labels, "trust": trust, "custom_objects": custom_objects,
-        "calibration": calibration, "accept_calibration": accept_calibration, "calibrator": calibrator, "repair": repair,
-        "keep_float": parse.names(keep_float), "min_sqnr_db": min_sqnr_db, "top1_drop": top1_drop, "fastest": fastest, "on": on,
-        "seed": settings.seed, "threads": settings.threads, "output": output, "force": force,
-        "command": shlex.join(["mexport", *sys.argv[1:]]),
-    }  # fmt: skip
+    command = shlex.join(["mexport", *sys.argv[1:]])
+    given = {**flags.given(settings), "samples": samples, "labels": labels, "force": force, "command": command}
     if model is None:
         model, given = sample(given, settings)
     done = pipeline.build_all(
-        parse.existing(model, "model"), target, load_recipe(recipe) if recipe else None, console=settings.console(), **given
+        parse.existing(model, "model"), target, load_recipe(flags.recipe) if flags.recipe else None, console=settings.console(), **given
     )
     settings.emit({"outcomes": [d.as_dict() for d in done]}, "\n".join(filter(None, map(line, done))))
     first = next((d.error for d in done if d.error is not None), None)

@@ -7,8 +7,8 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -85,7 +85,8 @@ def add(app: typer.Typer, function: Callable[..., None], name: str, *, epilog: s
 
     Args:
         app: Where to.
-        function: Its first parameter gets the Settings; its docstring is the help.
+        function: Its first parameter gets the Settings; its docstring is the help. A parameter that is a dataclass stands for an
+            option each field.
         name: Of the command.
         epilog: Examples, shown at the end of the help.
     """
@@ -95,16 +96,29 @@ def add(app: typer.Typer, function: Callable[..., None], name: str, *, epilog: s
         shared = {key: given.pop(key) for key in SHARED}
         del shared["version"]
         settings = Settings(**shared)
+        for parameter, group in groups.items():
+            given[parameter] = group(**{field.name: given.pop(field.name) for field in fields(group)})
         return ending(functools.partial(function, settings, **given), settings)
 
     signature = inspect.signature(function, eval_str=True)
-    own = [p for p in signature.parameters.values() if p.name != "settings"]
+    parameters = [p for p in signature.parameters.values() if p.name != "settings"]
+    groups: dict[str, Any] = {p.name: p.annotation for p in parameters if is_dataclass(p.annotation)}
+    own = [option for p in parameters for option in _options(p)]
     extra = [inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, annotation=a, default=d) for k, (a, d) in SHARED.items()]
     keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
     command.__signature__ = signature.replace(parameters=[*keyword, *extra], return_annotation=int)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in (*own, *extra)}
     del command.__wrapped__
     app.command(name, epilog=epilog.strip().replace("\n", "\n\n") or None)(command)
+
+
+def _options(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """The parameter itself, or one for each field of a dataclass."""
+    group = parameter.annotation
+    if not is_dataclass(group):
+        return [parameter]
+    hints = get_type_hints(group, include_extras=True)
+    return [inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, annotation=hints[f.name], default=f.default) for f in fields(group)]
 
 
 def ending(work: Callable[[], None], settings: Settings) -> int:

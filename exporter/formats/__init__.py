@@ -10,20 +10,11 @@ from exporter.formats.artifact import Artifact, Problem, Tensor, WriteOptions
 from exporter.formats.points import Points, Ranges
 from exporter.graph import Graph
 
-__all__ = ["FORMATS", "Artifact", "Problem", "Tensor", "WriteOptions", "Writer", "load_writer"]
+__all__ = ["FORMATS", "Artifact", "Problem", "Rounder", "Tensor", "WriteOptions", "Writer", "load_writer"]
 
 
-class Writer(Protocol):
-    """What each format's module offers; the module itself is the object."""
-
-    PRECISIONS: tuple[str, ...]
-
-    def write(self, graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
-        """Write the model's files into an existing folder; same graph and options, same bytes.
-
-        Raises:
-            UnsupportedOpError: Names every layer that the format cannot express, all at once.
-        """
+class Rounder(Protocol):
+    """What quantization asks of a format."""
 
     def spell_out(self, graph: Graph) -> None:
         """Change a float Graph in place before it is rounded: a layer that the format's integers compute in steps, rounding in between,
@@ -36,6 +27,19 @@ class Writer(Protocol):
             graph: A finished float Graph.
             ranges: Smallest and largest number seen, by value name.
             keep_float: Layers (names of first outputs) that stay float.
+        """
+
+
+class Writer(Rounder, Protocol):
+    """What each format's module offers; the module itself is the object."""
+
+    PRECISIONS: tuple[str, ...]
+
+    def write(self, graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
+        """Write the model's files into an existing folder; same graph and options, same bytes.
+
+        Raises:
+            UnsupportedOpError: Names every layer that the format cannot express, all at once.
         """
 
     def check(self, graph: Graph) -> list[Problem]:

@@ -8,11 +8,9 @@ import numpy as np
 from exporter.array import Array
 from exporter.graph.edit import const, sole_consumer
 from exporter.graph.model import Graph
+from exporter.graph.ops import MOVES
 from exporter.graph.qdq import Affine, Edge, Quantization, insert, layer_of
 from exporter.graph.strip import strip
-
-MOVES = frozenset({"Transpose", "Reshape", "Identity", "Flatten", "Squeeze", "Unsqueeze"})
-"""Operators behind which the same numbers stand in another order or shape."""
 
 
 def carry(quantization: Quantization, graph: Graph, before: Graph | None = None) -> Quantization:

@@ -12,10 +12,8 @@ from exporter.child import Child
 from exporter.errors import ParityError
 from exporter.formats import Artifact, Tensor
 from exporter.graph import BATCH, Graph
+from exporter.graph.ops import computed_by
 from exporter.parity import Comparison, Limits, before_activation, compare
-
-SHAPE_OPS = ("Reshape", "Transpose", "Identity", "Squeeze", "Unsqueeze", "Flatten")
-"""Operators that a final Softmax or Sigmoid may be followed by and still end its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +54,7 @@ def endings(graph: Graph) -> dict[str, Ending]:
     """Graph output name to the Softmax or Sigmoid it ends in, for those that do."""
     found = {}
     for value in graph.model.graph.outputs:
-        node = value.producer()
-        while node is not None and node.op_type in SHAPE_OPS and node.inputs[0] is not None:
-            node = node.inputs[0].producer()
+        node = computed_by(value)
         if node is not None and node.op_type in ("Softmax", "Sigmoid") and node.inputs[0] is not None:
             found[str(value.name)] = Ending(node.op_type, str(node.inputs[0].name))
     return found

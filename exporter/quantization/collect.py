@@ -14,12 +14,12 @@ from exporter.data import Dataset
 from exporter.errors import DataError
 from exporter.graph import BATCH, Graph, shape_of
 from exporter.graph.evaluate import Evaluator
+from exporter.graph.ops import MOVES
 from exporter.graph.ports import to_graph
 from exporter.quantization.calibration import MEASURED, Calibration
 from exporter.quantization.growing import Growing
 from exporter.quantization.histogram import Statistics
 from exporter.quantization.keep import kept
-from exporter.quantization.measure import MOVES
 from exporter.store import Store
 
 COUNTED = 1 << 22

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
-from exporter.formats import Writer
+from exporter.formats import Rounder
 from exporter.formats.points import Points, Range
 from exporter.graph import Graph
 from exporter.graph.qdq import Quantization
@@ -61,7 +61,7 @@ class Draft:
         return tuple(dict.fromkeys(w.bias for w in self.points.weights if w.bias is not None))
 
 
-def begin(graph: Graph, statistics: Statistics, writer: Writer, keep: frozenset[str]) -> Draft:
+def begin(graph: Graph, statistics: Statistics, writer: Rounder, keep: frozenset[str]) -> Draft:
     """The first draft of a Graph, which stays as it is: ranges are what was seen."""
     own, seen = graph.clone(), statistics.seen()
     writer.spell_out(own)
@@ -69,7 +69,7 @@ def begin(graph: Graph, statistics: Statistics, writer: Writer, keep: frozenset[
     return Draft(own, own, statistics, points, seen, {}, keep)
 
 
-def regroup(draft: Draft, writer: Writer, keep: frozenset[str]) -> Draft:
+def regroup(draft: Draft, writer: Rounder, keep: frozenset[str]) -> Draft:
     """The same numbers with other layers left in float; these get back the constants that they had."""
     base = draft.base.clone()
     points = unshare(base, writer.points(base, draft.statistics.seen(), keep))

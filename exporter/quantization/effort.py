@@ -6,8 +6,8 @@ import onnx_ir as ir
 
 from exporter.formats.points import Points
 from exporter.graph import Graph, shape_of
+from exporter.graph.ops import MOVES
 from exporter.graph.qdq import layer_of
-from exporter.quantization.measure import MOVES
 from exporter.quantization.sensitivity import macs_of
 
 INT8 = 0.4

@@ -12,7 +12,7 @@ from exporter.formats.points import Range
 from exporter.graph import Graph
 from exporter.graph.evaluate import Evaluator
 from exporter.graph.qdq import Affine, layer_of
-from exporter.parity import JSON_INFINITY
+from exporter.parity import JSON_INFINITY, power_db
 from exporter.quantization.outcome import Quantized
 
 AT_ONCE = 4
@@ -72,7 +72,7 @@ def layer_report(quantized: Quantized, samples: Mapping[str, Array]) -> list[Lay
         signal, noise, outside = sums[end]
         found.append(
             LayerQuality(
-                name, nodes[name].op_type, end, _decibels(signal, noise), outside, spanned(rounded[end]) if end in rounded else None,
+                name, nodes[name].op_type, end, power_db(signal, noise), outside, spanned(rounded[end]) if end in rounded else None,
                 seen[end].seen if end in seen else None, quantized.report.calibrators.get(end),
             )
         )  # fmt: skip
@@ -119,9 +119,3 @@ def _outside(x: Array, how: Affine | None) -> float:
     low, high = spanned(how)
     half = float(how.scale) / 2
     return float(np.count_nonzero((x < low - half) | (x > high + half)))
-
-
-def _decibels(signal: float, noise: float) -> float:
-    if noise == 0:
-        return float("inf")
-    return 10 * float(np.log10(signal / noise)) if signal > 0 else float("-inf")

@@ -8,9 +8,7 @@ import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.graph import Graph, attr
-
-MOVES = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
-"""Operators that only carry numbers elsewhere: their output has their input's statistics."""
+from exporter.graph.ops import computed_by
 
 FLOOR = 1e-12
 """Losses below it are float noise; logarithms are taken of nothing smaller."""
@@ -68,9 +66,7 @@ def tails(graph: Graph) -> tuple[Tail, ...]:
 
 
 def _tail(value: ir.Value) -> Tail:
-    at = value
-    while (node := at.producer()) is not None and node.op_type in MOVES and node.inputs[0] is not None:
-        at = node.inputs[0]
+    node = computed_by(value)
     if node is None or node.inputs[0] is None:
         return Tail(str(value.name), None)
     if node.op_type in ("Softmax", "LogSoftmax"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from exporter.formats import Writer
+from exporter.formats import Rounder
 from exporter.graph.qdq import insert
 from exporter.quantization.draft import Draft, regroup
 from exporter.quantization.effort import effort, idle
@@ -42,7 +42,7 @@ SHARE = 0.5
 SAVES_NOTHING = "integers save nothing here: converting costs more than its products"
 
 
-def mix(draft: Draft, writer: Writer, gauge: Gauge, settings: QuantizeSettings) -> tuple[Draft, dict[str, str], tuple[LayerLoss, ...]]:
+def mix(draft: Draft, writer: Rounder, gauge: Gauge, settings: QuantizeSettings) -> tuple[Draft, dict[str, str], tuple[LayerLoss, ...]]:
     """Choose the layers that stay in float.
 
     Args:
@@ -69,7 +69,7 @@ class _Search:
     """The draft so far, and why layers are left out of it."""
 
     draft: Draft
-    writer: Writer
+    writer: Rounder
     gauge: Gauge
     why: dict[str, str] = field(default_factory=dict)
 

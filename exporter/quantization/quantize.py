@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from exporter.formats import Writer
+from exporter.formats import Rounder
 from exporter.graph.qdq import insert
 from exporter.quantization.adaround import adaround
 from exporter.quantization.calibration import Calibration
@@ -28,7 +28,7 @@ EQUALISED_DB = 0.3
 """Equalisation stays only for so much: it is a change of the net itself."""
 
 
-def quantize(calibration: Calibration, writer: Writer, settings: QuantizeSettings, tick: Tick | None = None) -> Quantized:
+def quantize(calibration: Calibration, writer: Rounder, settings: QuantizeSettings, tick: Tick | None = None) -> Quantized:
     """Quantize a Graph for a format.
 
     Everything is measured on the calibration's samples: half of them make the choices, the other half confirm them. What does not help
@@ -49,7 +49,7 @@ def quantize(calibration: Calibration, writer: Writer, settings: QuantizeSetting
 class _Flow:
     """The steps, and what they tell each other."""
 
-    def __init__(self, calibration: Calibration, writer: Writer, settings: QuantizeSettings, tick: Tick) -> None:
+    def __init__(self, calibration: Calibration, writer: Rounder, settings: QuantizeSettings, tick: Tick) -> None:
         self.calibration, self.writer, self.settings, self.tick = calibration, writer, settings, tick
         self.repairs: list[Repair] = []
         self.kept = dict.fromkeys(sorted(settings.keep_float), ASKED)

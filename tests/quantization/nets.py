@@ -1,14 +1,12 @@
 """Small nets, a format that quantizes every convolution and product, and calibration without a data set."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
-from exporter.formats import Artifact, Problem, WriteOptions
 from exporter.formats.points import Group, Points, Ranges, Scheme, Weights
 from exporter.graph import Graph
 from exporter.graph.evaluate import Evaluator
@@ -23,16 +21,8 @@ BINS = 2048
 class Plain:
     """A format that stores the inputs and outputs of Conv, Gemm and Add in integers; a Relu, Clip or LeakyRelu after a Conv is in it."""
 
-    PRECISIONS = ("fp32", "int8")
-
     def __init__(self, scheme: Scheme | None = None, fused: tuple[str, ...] = ("Relu", "Clip", "LeakyRelu")) -> None:
         self.scheme, self.fused = scheme or Scheme(), fused
-
-    def write(self, graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
-        raise NotImplementedError
-
-    def check(self, graph: Graph) -> list[Problem]:
-        return []
 
     def spell_out(self, graph: Graph) -> None:
         pass

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from exporter.array import Array
-from exporter.errors import DataError, ParityError, UnsupportedOpError, UsageError
+from exporter.errors import ParityError, UnsupportedOpError, UsageError
 from exporter.graph import Graph, Port
 from exporter.graph.evaluate import evaluate
 from exporter.passes.run import clean, fold
@@ -17,7 +17,6 @@ from exporter.train.bridge import Bridge
 from exporter.train.layout import reshaping
 from exporter.train.parity import SAMPLES, difference, require_parity
 from exporter.train.separate import separate
-from exporter.train.statistics import reestimated
 from tests.graphs import graph_from_text, random_inputs
 from tests.nets import pictures
 from tests.train.training_data import residual_net
@@ -111,19 +110,6 @@ def test_statistics_follow_the_batches() -> None:
     assert np.allclose(bridge.variables["v"].numpy(), 0.8 + 0.2 * variance, rtol=2e-3)  # TensorFlow takes n - 1 of 1024 numbers
     bridge({"x": x}, training=True, momentum=0.0)
     assert np.allclose(bridge.variables["m"].numpy(), mean, rtol=1e-5)
-
-
-def test_statistics_are_taken_anew() -> None:
-    graph, rng = residual_net(), np.random.default_rng(3)
-    batches = [{"pixels": (3 * rng.standard_normal((32, 28, 28, 1)) + 1).astype(np.float32)} for _ in range(4)]
-    found = reestimated(graph, batches).model.graph.initializers
-    stems = [evaluate(graph, {"x": graph.inputs[0].to_graph(b["pixels"])}, ["c_stem"])["c_stem"] for b in batches]
-    mean, variance = np.mean([s.mean((0, 2, 3)) for s in stems], 0), np.mean([s.var((0, 2, 3)) for s in stems], 0)
-    assert np.allclose(found["mean_stem"].const_value.numpy(), mean, rtol=1e-4, atol=1e-5)  # float32 sums over 25,088 numbers
-    assert np.allclose(found["var_stem"].const_value.numpy(), variance, rtol=1e-3)
-    assert found["w_stem"].const_value.numpy().tolist() == graph.model.graph.initializers["w_stem"].const_value.numpy().tolist()
-    with pytest.raises(DataError, match="no samples"):
-        reestimated(graph, [])
 
 
 def test_weights_that_layers_share_are_one_variable() -> None:

@@ -17,7 +17,7 @@ _SIXTH = 1e-6
 
 
 def spell_out(graph: Graph) -> None:
-    """See `exporter.formats.Writer.spell_out`."""
+    """See `exporter.formats.Rounder.spell_out`."""
     taken = names_of(graph)
     for node in list(graph.nodes):
         if node.op_type == "HardSwish" and node.domain in {"", "ai.onnx"}:

@@ -16,7 +16,7 @@ from exporter.graph.qdq import layer_of
 
 
 def points(graph: Graph, ranges: Ranges, keep_float: AbstractSet[str]) -> Points:
-    """See `exporter.formats.Writer.points`. Layers that cannot be expressed are left out: `write` names them. So are those that only move
+    """See `exporter.formats.Rounder.points`. Layers that cannot be expressed are left out: `write` names them. So are those that only move
     numbers: they lose nothing, and stay float by themselves where float is all around them."""
     model, _ = lower(graph, int8=True)
     integer, groups = integer_groups(model, ranges, keep_float)
