@@ -68,7 +68,10 @@ def prove(common: Common, order: Order, basis: Basis, artifact: Artifact, clock:
         got = _outputs(graph, artifact, engine, inputs)
         found = parity(graph, basis.values, got)
         limits = common.fair(order.limits, found)
-        limits = _fair_to_integers(common, basis, runtime, inputs, limits) if order.quantized and breached(found, limits) else limits
+        if order.quantized and breached(found, limits):
+            limits, said = fair_to_integers(basis, runtime, inputs, limits)
+            if said is not None:
+                common.remark(said)
         where = _where(common.graph, basis, artifact, engine, inputs, asked=limits) if breached(found, limits) else None
         facts = dict(engine.facts)
     require(found, limits, what=artifact.path.name, against="the graph it was written from", where=where)
@@ -83,17 +86,17 @@ def prove(common: Common, order: Order, basis: Basis, artifact: Artifact, clock:
     return Proof(found, against, outputs, facts, limits)
 
 
-def _fair_to_integers(common: Common, basis: Basis, runtime: str, inputs: Mapping[str, Array], asked: Limits) -> Limits:
-    """What two right implementations of the rounded Graph hold against each other on these samples, where that is less than asked."""
+def fair_to_integers(basis: Basis, runtime: str, inputs: Mapping[str, Array], asked: Limits) -> tuple[Limits, str | None]:
+    """What two right implementations of a rounded Graph hold against each other on these samples, where less than asked; and why."""
     floor = min(integer_floor_db(basis.graph, inputs, list(basis.values), depthwise=depthwise_error(runtime)).values())
     wide = max(floor - LEEWAY_DB, LEAST_DB)
     if asked.min_sqnr_db is None or wide >= asked.min_sqnr_db:
-        return asked
-    common.remark(
+        return asked, None
+    said = (
         f"{runtime}: a step of float rounding moves this int8 net's outputs by {floor:.1f} dB, as integers flip and flips spread: "
         f"{wide:.1f} dB between file and Graph count as equal"
     )
-    return replace(asked, min_sqnr_db=wide)
+    return replace(asked, min_sqnr_db=wide), said
 
 
 def _outputs(graph: Graph, artifact: Artifact, engine: Child, inputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -16,7 +16,9 @@ from exporter.cost.count import Totals, totals
 from exporter.data import InputSpec
 from exporter.errors import MexportError, SourceError
 from exporter.graph import Graph, Port, shape_of
+from exporter.graph.carry import carry
 from exporter.graph.files import load_graph, save_graph
+from exporter.graph.qdq import Quantization
 from exporter.graph.strip import is_quantized, strip
 from exporter.passes.run import clean, fold
 from exporter.sources.open import LoadOptions, Source
@@ -57,10 +59,15 @@ def _load(source: Source) -> Graph:
 def finished_graph(raw: Graph) -> tuple[Graph, list[Step]]:
     """The float Graph that files are written from, cleaned and folded on a clone that shares the weights; and what was done.
 
-    Of a quantized source, the numbers that its integers stand for.
+    Of a quantized source, the numbers that its integers stand for; not folded where that would make other numbers of them.
     """
-    graph = strip(raw)[0] if is_quantized(raw) else raw.clone()
-    return graph, [_step(graph, name, phase) for name, phase in (("clean", clean), ("fold", fold))]
+    graph, rounding = strip(raw) if is_quantized(raw) else (raw.clone(), Quantization())
+    steps = [_step(graph, "clean", clean)]
+    folded = graph.clone()
+    steps.append(_step(folded, "fold", fold))
+    if len(carry(rounding, folded).constants) < len(carry(rounding, graph).constants):
+        return graph, steps[:1]
+    return folded, steps
 
 
 def _step(graph: Graph, name: str, phase: Callable[[Graph], dict[str, int]]) -> Step:

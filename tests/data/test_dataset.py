@@ -103,3 +103,11 @@ def test_input_range_known() -> None:
     assert input_range_known([SPEC], {"x": Preprocessing()})
     assert not input_range_known([SPEC], {"x": Preprocessing(assumed=True)})
     assert not input_range_known([SPEC], {})
+
+
+def test_samples_of_an_input_whose_range_is_told_lie_in_it_and_seldom_at_its_ends() -> None:
+    x = synthetic([InputSpec("x", (64, 64, 3), "nhwc")], {}, 2, 0, {"x": (10.0, 30.0)})["x"]
+    assert x.min() >= 10
+    assert x.max() <= 30
+    assert abs(x.mean() - 20) < 0.2  # an eighth of the range is the deviation, of 24,576 numbers
+    assert np.mean((x == 10) | (x == 30)) < 1e-3

@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from exporter.data import Dataset
+from exporter.data import Dataset, InputSpec, open_data
 from exporter.errors import DataError, MexportError, UsageError
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
@@ -63,9 +62,7 @@ def test_a_teacher_teaches_without_labels(how: str, teacher: Graph) -> None:
 def test_a_student_may_take_its_pictures_in_another_layout(teacher: Graph) -> None:
     student = residual_net(1)
     student.inputs = (type(student.inputs[0])("pixels", "x", (0, 1, 2, 3)),)
-    inputs, _ = pictures().pick(300)
-    data = Dataset(_Fixed(inputs["pixels"].transpose(0, 3, 1, 2)))
-    found = fit(student, data, TrainSettings(epochs=3, batch=32, rate=5e-3), teacher=teacher)
+    found = fit(student, pictures(labels=False, layout="nchw"), TrainSettings(epochs=3, batch=32, rate=5e-3), teacher=teacher)
     assert found.best.held_loss < found.history[0].held_loss
 
 
@@ -120,7 +117,7 @@ def test_labels_beyond_the_classes_are_refused() -> None:
         fit(residual_net(), Dataset(found.samples, found.labels + 10))
 
 
-def test_several_outputs_are_distilled() -> None:
+def test_several_outputs_are_distilled(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     inits = {
         "w": rng.standard_normal((6, 3, 3, 3)) * 0.2,
@@ -134,7 +131,8 @@ def test_several_outputs_are_distilled() -> None:
     teacher = graph_from_text(text, inits)
     student = graph_from_text(text, {**inits, "w": rng.standard_normal((6, 3, 3, 3)) * 0.2})
     assert [(h.value, h.kind) for h in heads_of(teacher, {})] == [("l", "classes"), ("q", "binary"), ("m", "numbers")]
-    data = Dataset(_Fixed(rng.standard_normal((64, 3, 8, 8)).astype(np.float32), "x"))
+    np.savez(tmp_path / "x.npz", x=rng.standard_normal((64, 3, 8, 8)).astype(np.float32).transpose(0, 2, 3, 1))
+    data = open_data(tmp_path / "x.npz", [InputSpec("x", (3, 8, 8), "nchw")], {})
     found = fit(student, data, TrainSettings(epochs=20, batch=16, rate=1e-2), teacher=teacher)
     assert found.best.held_loss <= 0.5 * found.history[0].held_loss
 
@@ -256,21 +254,4 @@ def _epochs(facts: Path) -> int:
     try:
         return len(json.loads(facts.read_text())["facts"]["history"])
     except FileNotFoundError:
-        return 0
-
-
-class _Fixed:
-    """Samples in memory."""
-
-    def __init__(self, x: np.ndarray, name: str = "pixels") -> None:
-        self.x, self.name, self.prep = x, name, {}
-        self.names = [f"x[{i}]" for i in range(len(x))]
-
-    def read(self, indices: Sequence[int]) -> "itertools.chain[dict[str, np.ndarray]]":
-        return itertools.chain({self.name: self.x[i]} for i in indices)
-
-    def update(self, digest: object, indices: Sequence[int] | None = None) -> None:
-        raise NotImplementedError
-
-    def transparent(self, indices: Sequence[int] | None = None) -> int:
         return 0

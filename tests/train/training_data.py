@@ -44,8 +44,9 @@ def residual_net(seed: int = 0, width: int = 8) -> Graph:
     return graph
 
 
-def pictures(*, labels: bool = True) -> Dataset:
+def pictures(*, labels: bool = True, layout: str = "nhwc") -> Dataset:
     """The 300 Fashion-MNIST pictures that ship with the package, pixels 0..1, by class."""
+    shape = (SIZE, SIZE, 1) if layout == "nhwc" else (1, SIZE, SIZE)
     prep = Preprocessing((0.0,), (255.0,), "gray")
-    found = open_data(pictures_path(), [InputSpec("pixels", (SIZE, SIZE, 1), "nhwc")], {"pixels": prep}, labels=labels_path())
+    found = open_data(pictures_path(), [InputSpec("pixels", shape, layout)], {"pixels": prep}, labels=labels_path())
     return found if labels else Dataset(found.samples)
