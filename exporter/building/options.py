@@ -62,6 +62,9 @@ class BuildOptions:
         keep_float: Layers (names of their first outputs) that stay float.
         min_sqnr_db: Least signal over noise of a quantized file against the float Graph; None for the target's.
         top1_drop: Most top-1 that may be lost, a share 0..1; None for the target's.
+        train: Data to train with, labelled or not; None where nothing is trained. Never the data that accuracy is counted on.
+        teacher: Another model whose answers are learnt; None for the source itself.
+        qat: Minutes of training with rounded numbers; None for none.
         fastest: Build every precision that is allowed, keep the fastest.
         on: Where it is timed; only "host".
         pixels: What is known about the preprocessing.
@@ -92,6 +95,9 @@ class BuildOptions:
     keep_float: tuple[str, ...] = ()
     min_sqnr_db: float | None = None
     top1_drop: float | None = None
+    train: str | None = None
+    teacher: Path | None = None
+    qat: float | None = None
     fastest: bool = False
     on: str = HOST
     pixels: PixelOptions = PixelOptions()

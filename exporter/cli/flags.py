@@ -32,6 +32,9 @@ class BuildFlags:
     keep_float: o.KeepFloat = None
     min_sqnr_db: o.MinSqnrDb = None
     top1_drop: o.Top1Drop = None
+    train: o.Train = None
+    teacher: o.Teacher = None
+    qat: o.Qat = None
     fastest: o.Fastest = False
     on: o.On = "host"
     recipe: o.Recipe = None
@@ -48,7 +51,7 @@ class BuildFlags:
         from exporter.cli import parse
 
         plain = ("output", "precision", "data", "signature", "layout", "io", "calibration", "accept_calibration", "calibrator", "repair",
-                 "min_sqnr_db", "top1_drop", "fastest", "on", "name", "trust", "custom_objects")  # fmt: skip
+                 "min_sqnr_db", "top1_drop", "train", "teacher", "qat", "fastest", "on", "name", "trust", "custom_objects")  # fmt: skip
         return {
             **{field: getattr(self, field) for field in plain},
             "input_shapes": parse.shapes(self.input_shape), "inputs": parse.names(self.inputs), "outputs": parse.names(self.outputs),

@@ -34,6 +34,7 @@ def _among(*names: str) -> Callable[[str], list[str]]:
 
 
 INT8 = "int8"
+COMPRESSION = "Compression"
 
 MODEL = "A .keras, .h5 or .onnx file or a SavedModel folder."
 
@@ -92,6 +93,26 @@ Top1Drop = Annotated[
     float | None,
     typer.Option("--top1-drop", min=0, max=1, help="Most top-1 that may be lost, a share 0..1; needs --data.", show_default=False),
 ]
+Train = Annotated[
+    str | None,
+    typer.Option(
+        "--train", help="Pictures or arrays to train with: class folders, .npz, idx; a flat folder learns from the teacher alone.",
+        show_default=False, rich_help_panel=COMPRESSION,
+    ),
+]  # fmt: skip
+Teacher = Annotated[
+    Path | None,
+    typer.Option(
+        "--teacher", help="Another model to learn from; default: the model as it came.", show_default=False, rich_help_panel=COMPRESSION
+    ),
+]
+Qat = Annotated[
+    float | None,
+    typer.Option(
+        "--qat", min=0, metavar="MINUTES", help="Train with rounded numbers for so long, where int8 loses too much; needs --train.",
+        show_default=False, rich_help_panel=INT8,
+    ),
+]  # fmt: skip
 Io = Annotated[
     str | None,
     typer.Option(
