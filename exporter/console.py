@@ -4,6 +4,7 @@ Rich draws bars on a terminal and honours NO_COLOR; elsewhere (a log, a pipe) ea
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -12,6 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 Tick = Callable[[int], None]
 """Told how much is done so far."""
+
+Tell = Callable[[float, float, str], None]
+"""Told the share that is done, the seconds that are left, and how it goes."""
+
+SHOWN_EVERY_S = 30.0
+"""Off a terminal, long work says a line so often."""
 
 SHOWN_AFTER_S = 1.0
 """Off a terminal, a stage quicker than this is not worth a line."""
@@ -66,6 +73,25 @@ class Console:
             if seconds >= SHOWN_AFTER_S or self.verbose:
                 self.terminal.print(f"{text}: {seconds:.1f} s")
 
+    @contextlib.contextmanager
+    def share(self, text: str) -> Iterator[Tell]:
+        """Long work that knows its end: a bar with the time left, or a line now and then."""
+        if self.quiet:
+            yield lambda done, left_s, words: None
+        elif self.terminal.is_terminal:
+            with self._bar(None) as bar:
+                task = bar.add_task(text, total=None)
+                yield lambda done, left_s, words: bar.update(task, description=_line(text, done, left_s, words))
+        else:
+            last = [time.monotonic()]
+
+            def tell(done: float, left_s: float, words: str) -> None:
+                if time.monotonic() - last[0] >= SHOWN_EVERY_S:
+                    last[0] = time.monotonic()
+                    self.terminal.print(_line(text, done, left_s, words))
+
+            yield tell
+
     def _bar(self, total: int | None) -> Progress:
         count = [] if total is None else [BarColumn(), MofNCompleteColumn()]
         return Progress(
@@ -76,3 +102,8 @@ class Console:
             console=self.terminal,
             transient=not self.verbose,
         )
+
+
+def _line(text: str, done: float, left_s: float, words: str) -> str:
+    left = "" if math.isinf(left_s) else f", {int(left_s // 60)}:{int(left_s % 60):02d} left"
+    return f"{text}: {done:.0%}{left}; {words}"

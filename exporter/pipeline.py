@@ -1,4 +1,4 @@
-"""The whole flow on one page: plan() and build().
+"""The whole flow on one page: plan(), compress() and build().
 
 source -> raw Graph -> cleaned and folded -> checked by every writer -> per target: written, run in its engine, compared, bundled.
 """
@@ -9,11 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from exporter.building import deliver, fastest
+from exporter.building import deliver, fastest, model_files
 from exporter.building.clock import Clock, process_age_s
 from exporter.building.common import Common
+from exporter.building.compressed import Aim, compressed_key
 from exporter.building.deliver import Outcome
 from exporter.building.limits import check_checkable
+from exporter.building.model_files import ModelFiles
 from exporter.building.options import BuildOptions
 from exporter.building.order import Order, identity, order
 from exporter.building.quantized import check_layers
@@ -76,7 +78,7 @@ def build_all(
         store = stack.enter_context(Store())
         with clock.stage("open"):
             opened = stack.enter_context(open_source(Path(source), options.load_options()))
-        common = Common(opened, options, store, clock, voice, told=recipe.inputs)
+        common = Common(opened, options, store, clock, voice, recipe=recipe, aim=Aim.of(chosen))
         orders = [ordered(common, target, recipe) for target in chosen]
         outcomes = {o.target.name: done for o, *_ in orders if (done := deliver.present(common, o)) is not None}
         rest = [tried for tried in orders if tried[0].target.name not in outcomes]
@@ -91,6 +93,30 @@ def build_all(
     return [outcomes[t.name] for t in chosen]
 
 
+def compress(source: str | Path, recipe: Recipe, *, console: Console | None = None, **settings: Any) -> ModelFiles:
+    """The first half of a build: a smaller model in the form it came in, to be trained on, exported, or given to `build`.
+
+    Args:
+        source: A .keras, .h5 or .onnx file or a SavedModel folder.
+        recipe: The passes.
+        console: Where progress goes; None for nowhere.
+        settings: Fields of `BuildOptions`; `output` is the folder of `MODEL.keras`, `MODEL.onnx` and `record.json`.
+
+    Raises:
+        MexportError: What went wrong, each kind its own class.
+    """
+    options, voice = BuildOptions.of(settings), console or Console(quiet=True)
+    if not recipe.passes:
+        raise UsageError("nothing to do: the recipe has no passes", hint='name one: `[[pass]]`, `name = "PruneChannels"`, `macs = 0.5`')
+    with Store() as store, open_source(Path(source), options.load_options()) as opened:
+        common = Common(opened, options, store, Clock(), voice, recipe=recipe, aim=Aim())
+        if not options.force and (there := model_files.present(options.output, compressed_key(common))) is not None:
+            return there
+        made = common.compressed
+        assert made is not None
+        return model_files.write(common, made)
+
+
 def ordered(common: Common, target: Target, recipe: Recipe) -> list[Order]:
     """What is to be made for a target: one order, or with --fastest one for each precision that is tried."""
     return fastest.orders(common, target, recipe) if common.options.fastest else [order(common, target, recipe)]
@@ -102,8 +128,8 @@ def problems_of(common: Common, order: Order) -> Sequence[Problem]:
     Raises:
         UsageError: If a layer is to stay float that is not in the graph, for any target.
     """
-    check_layers(common.graph, frozenset(common.options.keep_float))
-    return load_writer(order.target.format).check(common.graph)
+    check_layers(common.finished, frozenset(common.options.keep_float))
+    return load_writer(order.target.format).check(common.finished)
 
 
 def refused(common: Common, tried: Sequence[Order]) -> MexportError | None:
@@ -119,13 +145,13 @@ def refused(common: Common, tried: Sequence[Order]) -> MexportError | None:
 
 def plan(source: str | Path, targets: Targets, recipe: Recipe | None = None, **settings: Any) -> dict[str, Any]:
     """What `build` would do, without doing it: settings as they come out of target, recipe and flags, passes, problems, bundles."""
-    options, recipe = BuildOptions.of(settings), recipe or Recipe()
+    options, chosen, recipe = BuildOptions.of(settings), _chosen(targets), recipe or Recipe()
     require_host(options.on)
     with Store() as store, open_source(Path(source), options.load_options()) as opened:
-        common = Common(opened, options, store, Clock(), Console(quiet=True), told=recipe.inputs)
+        common = Common(opened, options, store, Clock(), Console(quiet=True), recipe=recipe, aim=Aim.of(chosen))
         return {
             "source": source_facts(common),
-            "targets": [plan_of(common, ordered(common, target, recipe)) for target in _chosen(targets)],
+            "targets": [plan_of(common, ordered(common, target, recipe)) for target in chosen],
             "notes": common.notes,
         }
 
@@ -140,7 +166,7 @@ def plan_of(common: Common, tried: Sequence[Order]) -> dict[str, Any]:
         "quantize": order.quantize and {**asdict(order.quantize), "keep_float": sorted(order.quantize.keep_float)},
         "fastest_of": [o.precision for o in tried] if len(tried) > 1 else None,
         "threads": order.threads, "runtime_options": order.runtime_options, "folder": str(order.folder), "up_to_date": there is not None,
-        "passes": common.steps,
+        "passes": [*common.steps[:1], *order.recipe.as_dict()["passes"], *common.steps[1:]],
         "preprocessing": {name: prep.as_dict() for name, prep in common.preprocessing.items()},
         "problems": [asdict(p) for p in problems],
     }  # fmt: skip

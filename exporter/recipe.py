@@ -8,19 +8,26 @@ std = 58.4
 [[pass]]
 name = "PruneChannels"
 macs = 0.5
+
+[[pass]]
+name = "Distill"
+minutes = 20
 ```
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from exporter.compression.distill import Distill
+from exporter.compression.given import Compressor
+from exporter.compression.prune_channels import PruneChannels
 from exporter.errors import UsageError, unknown_name
 from exporter.preprocessing import from_table
-from exporter.settings import check_keys, read_toml
+from exporter.settings import NUMBER, check_keys, read_toml
 
-COMPRESSING: dict[str, type[Any]] = {}
+COMPRESSING: dict[str, type[Any]] = {"PruneChannels": PruneChannels, "Distill": Distill}
 """Passes that a recipe may name; those that are exact run anyway."""
 
 
@@ -33,12 +40,15 @@ class Recipe:
         inputs: Keyword arguments of `preprocessing.make` by input name; None stands for the only picture input. Flags go before them.
     """
 
-    passes: tuple[Any, ...] = ()
+    passes: Sequence[Compressor] = ()
     inputs: Mapping[str | None, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "passes", tuple(self.passes))
 
     def as_dict(self) -> dict[str, Any]:
         """For the manifest."""
-        passes = [{"name": type(p).__name__, **{f.name: getattr(p, f.name) for f in fields(p)}} for p in self.passes]
+        passes = [{"name": type(p).__name__, **{f.name: getattr(p, f.name) for f in fields(p)}} for p in self.passes]  # type: ignore[arg-type]
         return {"passes": passes, "inputs": {name or "": dict(said) for name, said in self.inputs.items()}}
 
 
@@ -65,10 +75,10 @@ def _pass(table: Mapping[str, Any], where: str) -> Any:
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
         raise UsageError(f"{where}: a pass needs a name", hint='write `name = "..."`')
     if table["name"] not in COMPRESSING:
-        raise unknown_pass(table["name"])
+        raise unknown_name("pass", table["name"], COMPRESSING)
     kind = COMPRESSING[table["name"]]
     assert is_dataclass(kind)
-    known: dict[str, Any] = {f.name: object for f in fields(kind)}
+    known = {f.name: _kind(f.default) for f in fields(kind)}
     settings = {k: v for k, v in table.items() if k != "name"}
     check_keys(settings, known, f"{where} {table['name']}")
     try:
@@ -77,8 +87,10 @@ def _pass(table: Mapping[str, Any], where: str) -> Any:
         raise UsageError(f"{where} {table['name']}: {problem}", hint="correct the settings") from None
 
 
-def unknown_pass(name: str) -> UsageError:
-    """The error for a pass that there is not."""
-    if COMPRESSING:
-        return unknown_name("pass", name, COMPRESSING)
-    return UsageError(f"unknown pass: {name}", hint="this version has no compression passes; leave the recipe out")
+def _kind(default: Any) -> Any:
+    """What a setting may hold, told by its usual value: a number where that is one or nothing."""
+    if isinstance(default, bool | str):
+        return type(default)
+    if isinstance(default, tuple):
+        return list
+    return int if isinstance(default, int) else NUMBER

@@ -10,9 +10,10 @@ from exporter.array import Array
 from exporter.building.basis import Basis
 from exporter.building.calibrated import Calibrated, calibrated
 from exporter.building.clock import Clock
-from exporter.building.inputs import Told, preprocessing_of
+from exporter.building.compressed import Aim, Compressed, compressed
+from exporter.building.inputs import preprocessing_of
 from exporter.building.options import BuildOptions
-from exporter.building.stages import Step, finished_graph, input_specs, raw_graph, reference
+from exporter.building.stages import Step, cleaned_graph, finished_graph, folded_graph, input_specs, raw_graph, reference
 from exporter.console import Console
 from exporter.data import Dataset, InputSpec, open_data, synthetic
 from exporter.data.labels import read_labels
@@ -32,6 +33,7 @@ from exporter.passes.run import checked
 from exporter.preprocessing import Preprocessing
 from exporter.proving.proof import Findings, breached, endings, fidelity, require
 from exporter.proving.subject import only_scores
+from exporter.recipe import Recipe
 from exporter.sources.open import Source
 from exporter.store import Store
 
@@ -58,10 +60,10 @@ class Common:
     """The common stages of a build: raw and finished graph, samples, reference, the graph's own outputs."""
 
     def __init__(
-        self, source: Source, options: BuildOptions, store: Store, clock: Clock, console: Console, *, told: Told | None = None
+        self, source: Source, options: BuildOptions, store: Store, clock: Clock, console: Console, *, recipe: Recipe, aim: Aim
     ) -> None:
         self.source, self.options, self.store, self.clock, self.console = source, options, store, clock, console
-        self.told = told
+        self.recipe, self.aim = recipe, aim
         self.load_options = options.load_options()
         self.steps: list[Step] = []
         self.notes: list[str] = []
@@ -83,20 +85,45 @@ class Common:
     @cached_property
     def graph(self) -> Graph:
         """The Graph that files are written from."""
+        if not self.recipe.passes:
+            return self.finished
+        made = self.compressed
+        assert made is not None
+        graph, fold = folded_graph(made.graph)
+        self.steps = [self._cleaned[1], *made.steps, fold]
+        return graph
+
+    @cached_property
+    def finished(self) -> Graph:
+        """The source's own Graph, cleaned and folded."""
         raw = self.raw
         with self.clock.stage("passes"), self.console.stage("cleaning and folding"):
             graph, self.steps = finished_graph(raw)
         return graph
 
     @cached_property
+    def _cleaned(self) -> tuple[Graph, Step]:
+        return cleaned_graph(self.raw)
+
+    @cached_property
+    def cleaned(self) -> Graph:
+        """What compression begins with: batch norms live."""
+        return self._cleaned[0]
+
+    @cached_property
+    def compressed(self) -> Compressed | None:
+        """What the recipe's passes make of it; None where it has none."""
+        return compressed(self) if self.recipe.passes else None
+
+    @cached_property
     def specs(self) -> tuple[InputSpec, ...]:
         """What each input takes."""
-        return input_specs(self.graph)
+        return input_specs(self.finished)
 
     @cached_property
     def preprocessing(self) -> dict[str, Preprocessing]:
         """By source name, for every input."""
-        return preprocessing_of(self.raw, self.specs, self.options.pixels, self.told)
+        return preprocessing_of(self.raw, self.specs, self.options.pixels, self.recipe.inputs)
 
     @cached_property
     def data(self) -> Dataset | None:
@@ -113,6 +140,14 @@ class Common:
         if options.calibration is None:
             return None
         return open_data(options.calibration, self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
+
+    @cached_property
+    def train_data(self) -> Dataset | None:
+        """What is trained on; None when nothing is given."""
+        options = self.options
+        if options.train is None:
+            return None
+        return open_data(options.train, self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
 
     @cached_property
     def calibrated(self) -> Calibrated:
@@ -144,13 +179,13 @@ class Common:
         """In the order of the outputs, from the labels file or else the class folders of data; empty when unknown."""
         if self.options.labels is not None:
             return read_labels(self.options.labels)
-        found = (data.class_names for data in (self.data, self.calibration_data) if data is not None)
+        found = (data.class_names for data in (self.data, self.calibration_data, self.train_data) if data is not None)
         return next(filter(None, found), None) or ()
 
     @cached_property
     def samples(self) -> dict[str, Array]:
-        """Verification inputs by source name, preprocessed, in the source's layout: the user's, else some that int8 is calibrated with."""
-        data = self.data or self.calibration_data
+        """Verification inputs by source name, preprocessed, in the source's layout: the user's, else some to calibrate or train with."""
+        data = self.data or self.calibration_data or self.train_data
         return self._synthetic() if data is None else data.pick(MOST_SAMPLES)[0]
 
     def _synthetic(self) -> dict[str, Array]:
@@ -196,10 +231,15 @@ class Common:
         return max(rounding_floor(self.raw, to_graph(self.raw.inputs, samples)).values())
 
     @cached_property
+    def labelled(self) -> Dataset:
+        """The user's labelled data; asked for only where there are some."""
+        options = self.options
+        return open_data(str(options.data), self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
+
+    @cached_property
     def accuracy(self) -> Accuracy:
         """The source's own on the user's labelled data."""
-        options = self.options
-        data = open_data(str(options.data), self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
+        data = self.labelled
         with self.console.progress(f"evaluating {self.source.info.path.name}", len(data)) as tick:
             return score(lambda x: only_scores(self.source.reference(x), None), data, tick=tick)
 
@@ -229,7 +269,7 @@ class Common:
     def _check_passes(self, values: dict[str, Array]) -> None:
         """First graph against last; on failure, pass by pass. Without the rounding of a quantized source: passes are exact, and one
         integer that flips moves more than they may."""
-        raw = self.raw
+        raw = self.raw if self.compressed is None else self.compressed.graph
         if self.own is not None:
             raw, values = strip(raw)[0], evaluate(self.graph, to_graph(self.graph.inputs, self.samples))
         before = evaluate(raw, to_graph(raw.inputs, self.samples))
@@ -239,7 +279,8 @@ class Common:
             return
         halfway = checked(raw, Phase.CLEAN, to_graph(raw.inputs, self.samples))
         checked(halfway, Phase.FOLD, to_graph(halfway.inputs, self.samples))
-        require(found, limits, what=f"the cleaned graph of {raw.name}", against="the graph as read")
+        against = "the graph as read" if self.compressed is None else "the compressed graph"
+        require(found, limits, what=f"the finished graph of {raw.name}", against=against)
 
     def blame_reading(self) -> ParityError | None:
         """The error that says the source was misread, when the raw graph itself leaves the reference."""

@@ -7,7 +7,6 @@ from exporter.accuracy import Accuracy, score
 from exporter.array import Array
 from exporter.building.common import Common
 from exporter.building.order import Order
-from exporter.data import open_data
 from exporter.errors import LimitError
 from exporter.formats import Artifact
 from exporter.graph.ports import to_graph, to_source
@@ -65,7 +64,7 @@ def _remedy(order: Order) -> str:
 
 def _accuracy(common: Common, order: Order, artifact: Artifact) -> Accuracy:
     graph, shapes = common.graph, value_shapes(common.graph)
-    data = open_data(str(common.options.data), common.specs, common.preprocessing, labels=common.options.labels, trust=common.options.trust)
+    data = common.labelled
     with (
         open_engine(order.target.runtime, artifact.path, threads=order.threads, options=order.runtime_options) as engine,
         common.console.progress(f"evaluating {artifact.path.name}", len(data)) as tick,

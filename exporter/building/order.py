@@ -118,5 +118,6 @@ def build_key(common: Common, order: Order) -> str:
         data=given.data and content_sha256(Path(given.data)),
         labels=given.labels and content_sha256(given.labels), quantize=order.quantize,
         keep_float=given.keep_float, calibration=given.calibration and content_sha256(Path(given.calibration)),
-        accepted=given.accept_calibration,
+        accepted=given.accept_calibration, train=given.train and content_sha256(Path(given.train)),
+        teacher=given.teacher and content_sha256(given.teacher), qat=given.qat,
     )  # fmt: skip

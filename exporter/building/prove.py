@@ -76,7 +76,7 @@ def prove(common: Common, order: Order, basis: Basis, artifact: Artifact, clock:
         facts = dict(engine.facts)
     require(found, limits, what=artifact.path.name, against="the graph it was written from", where=where)
     outputs = to_source(graph.outputs, got)
-    against = fidelity(graph, common.reference, outputs, inner=got if order.quantized or common.own is not None else None)
+    against = fidelity(graph, common.reference, outputs, inner=None if basis.exact else got)
     if basis.exact:
         limits = common.fair(limits, against)
         _require_fidelity(common, against, limits, artifact)

@@ -53,7 +53,7 @@ def basis_of(common: Common, order: Order, clock: Clock) -> Basis:
         keep(common, order, basis)
         return basis
     if order.quantize is None:
-        return Basis(common.graph, common.graph, common.values, exact=not order.quantized)
+        return Basis(common.graph, common.graph, common.values, exact=not order.quantized and common.compressed is None)
     key = f"{order.target.format} {order.quantize} {order.guard} {order.options.io}"
     if key not in common.bases:
         common.bases[key] = _quantized(common, order, clock)

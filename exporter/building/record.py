@@ -8,6 +8,7 @@ from typing import Any
 
 from exporter.building.basis import Basis
 from exporter.building.common import Common
+from exporter.building.compressed import Compressed
 from exporter.building.order import Order
 from exporter.building.prove import Proof
 from exporter.building.stages import source_shape
@@ -44,6 +45,7 @@ def manifest(common: Common, order: Order, basis: Basis, *, artifact: Artifact, 
         "precision": order.precision,
         "runtime_options": {**order.runtime_options, "threads": order.threads},
         "steps": [*common.steps, *basis.steps],
+        "compression": compression(common.compressed),
         "calibration": basis.calibration,
         "quantization": basis.quantization,
         "parity": {name: f.as_dict() for name, f in proof.parity.items()},
@@ -58,6 +60,11 @@ def manifest(common: Common, order: Order, basis: Basis, *, artifact: Artifact, 
         "command": common.options.command,
         "seed": common.options.seed,
     }
+
+
+def compression(made: Compressed | None) -> dict[str, Any] | None:
+    """What was compressed with what, and the model before and after each step."""
+    return None if made is None else {"key": made.key, **made.facts, "table": list(made.table)}
 
 
 def source_facts(common: Common, folder: Path = Path()) -> dict[str, Any]:

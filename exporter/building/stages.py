@@ -70,6 +70,19 @@ def finished_graph(raw: Graph) -> tuple[Graph, list[Step]]:
     return folded, steps
 
 
+def cleaned_graph(raw: Graph) -> tuple[Graph, Step]:
+    """The Graph that compression works on, batch norms live, on a clone that shares the weights; and what was done."""
+    graph = raw.clone()
+    return graph, _step(graph, "clean", clean)
+
+
+def folded_graph(graph: Graph) -> tuple[Graph, Step]:
+    """A cleaned Graph finished, on a clone that shares the weights; and what was done."""
+    folded = graph.clone()
+    clean(folded)  # smaller tensors may have made something idle
+    return folded, _step(folded, "fold", fold)
+
+
 def _step(graph: Graph, name: str, phase: Callable[[Graph], dict[str, int]]) -> Step:
     before, start = totals(graph), time.perf_counter()
     changes = phase(graph)

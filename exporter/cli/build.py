@@ -11,7 +11,7 @@ import typer
 
 from exporter.cli import options as o
 from exporter.cli.command import Settings
-from exporter.cli.flags import BuildFlags
+from exporter.cli.flags import BuildFlags, CompressionFlags, SourceFlags
 
 if TYPE_CHECKING:
     from exporter.building.deliver import Outcome
@@ -25,6 +25,7 @@ mexport build net.onnx -t onnx-arm64 --input-shape 1,3,224,224 --samples picture
 mexport build model.keras -t tflite-arm64 -t ncnn-arm64 --precision int8 --calibration train/
 mexport build model.keras -t tflite-arm64 --precision mixed --calibration train/ --data test/ --top1-drop 0.01
 mexport build model.keras -t tflite-arm64 --calibration train/ --io uint8 --repair thorough
+mexport build model.keras -t tflite-arm64 --macs 0.5 --train train/ --minutes 30 --calibration train/
 """
 
 
@@ -33,6 +34,8 @@ def run(
     *,
     target: o.Targets,
     flags: BuildFlags,
+    origin: SourceFlags,
+    compression: CompressionFlags,
     model: o.OptionalModel = None,
     samples: o.Samples = None,
     labels: o.Labels = None,
@@ -41,15 +44,21 @@ def run(
     """Turn a trained model into a bundle for each target, proved equal to the source by running it."""
     from exporter import pipeline
     from exporter.cli import parse
-    from exporter.recipe import load_recipe
 
     command = shlex.join(["mexport", *sys.argv[1:]])
-    given = {**flags.given(settings), "samples": samples, "labels": labels, "force": force, "command": command}
+    given = {
+        **flags.given(settings),
+        **origin.given(),
+        **compression.given(),
+        "samples": samples,
+        "labels": labels,
+        "force": force,
+        "command": command,
+    }
     if model is None:
         model, given = sample(given, settings)
-    done = pipeline.build_all(
-        parse.existing(model, "model"), target, load_recipe(flags.recipe) if flags.recipe else None, console=settings.console(), **given
-    )
+    recipe = compression.as_recipe()
+    done = pipeline.build_all(parse.existing(model, "model"), target, recipe, console=settings.console(), **given)
     settings.emit({"outcomes": [d.as_dict() for d in done]}, "\n".join(filter(None, map(line, done))))
     first = next((d.error for d in done if d.error is not None), None)
     for d in done:

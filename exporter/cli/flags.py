@@ -1,20 +1,26 @@
-"""The flags that say what is to be built: those of `build`, which `plan` takes too."""
+"""Flags that several commands take, in groups: what the source is, how it is compressed, what is built of it."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exporter.cli import options as o
 from exporter.cli.command import Settings
 
+if TYPE_CHECKING:
+    from exporter.recipe import Recipe
+
+MINUTES = 10.0
+"""Of training, where data are given and no time is."""
+
+SHARES = {True: 0.5, False: 0.8}
+"""Share of the multiply-accumulates that `compress` leaves when nothing is said: where it trains, where it only repairs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuildFlags:
-    """As typed; each field is an option of the command line."""
+class SourceFlags:
+    """What is known of the model that comes in; each field is an option of the command line."""
 
-    output: o.Output = Path("out")
-    precision: o.Precision = None
-    data: o.OptionalData = None
     mean: o.Mean = None
     std: o.Std = None
     color: o.Color = None
@@ -23,6 +29,90 @@ class BuildFlags:
     inputs: o.Inputs = None
     outputs: o.Outputs = None
     signature: o.Signature = None
+    name: o.Name = None
+    trust: o.Trust = False
+    custom_objects: o.CustomObjects = None
+
+    def given(self) -> dict[str, Any]:
+        """As fields of `BuildOptions`.
+
+        Raises:
+            UsageError: For a flag that cannot be read; names it.
+        """
+        from exporter.cli import parse
+
+        plain = ("signature", "name", "trust", "custom_objects")
+        return {
+            **{field: getattr(self, field) for field in plain},
+            "input_shapes": parse.shapes(self.input_shape), "inputs": parse.names(self.inputs), "outputs": parse.names(self.outputs),
+            "pixels": parse.pixels(self.mean, self.std, self.color, self.resize),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompressionFlags:
+    """How much of the model is left, and how it is trained again."""
+
+    macs: o.Macs = None
+    params: o.Params = None
+    size: o.Size = None
+    latency: o.LatencyShare = None
+    score: o.Score = "l2"
+    scope: o.Scope = "local"
+    rounds: o.Rounds = 1
+    train: o.Train = None
+    teacher: o.Teacher = None
+    minutes: o.Minutes = None
+    recipe: o.Recipe = None
+
+    def given(self) -> dict[str, Any]:
+        """As fields of `BuildOptions`."""
+        return {"train": self.train, "teacher": self.teacher}
+
+    def as_recipe(self, *, always: bool = False) -> "Recipe":
+        """The recipe file's passes, or those that the flags ask for.
+
+        Args:
+            always: Whether something is compressed though no flag says how much.
+
+        Raises:
+            UsageError: If the file cannot be read, or file and flags both say what is to be done.
+        """
+        from dataclasses import replace
+
+        from exporter.cli import parse
+        from exporter.errors import UsageError
+        from exporter.recipe import Recipe, load_recipe
+
+        budget = {"macs": self.macs, "params": self.params, "size": self.size, "latency": parse.share(self.latency, "--latency")}
+        asked = {name: share for name, share in budget.items() if share is not None}
+        recipe = load_recipe(self.recipe) if self.recipe else Recipe()
+        if recipe.passes:
+            if asked or self.minutes is not None:
+                raise UsageError(f"{self.recipe} says which passes run, and so do flags", hint="change the file, or leave it out")
+            return recipe
+        trains = self.train is not None if self.minutes is None else self.minutes > 0
+        if always and not asked:
+            asked = {"macs": SHARES[trains]}
+        return replace(recipe, passes=self._passes(asked, trains))
+
+    def _passes(self, asked: dict[str, float], trains: bool) -> tuple[Any, ...]:
+        from exporter.compression.distill import Distill
+        from exporter.compression.prune_channels import PruneChannels
+
+        settings: dict[str, Any] = {"score": self.score, "scope": self.scope, "rounds": self.rounds, **asked}
+        prune = [PruneChannels(**settings)] if asked else []
+        train = [Distill(self.minutes or MINUTES)] if trains and (asked or self.minutes is not None) else []
+        return (*prune, *train)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFlags:
+    """What is built of it: the flags of `build`, which `plan` takes too."""
+
+    output: o.Output = Path("out")
+    precision: o.Precision = None
+    data: o.OptionalData = None
     layout: o.Layout = None
     io: o.Io = None
     calibration: o.Calibration = None
@@ -32,29 +122,17 @@ class BuildFlags:
     keep_float: o.KeepFloat = None
     min_sqnr_db: o.MinSqnrDb = None
     top1_drop: o.Top1Drop = None
-    train: o.Train = None
-    teacher: o.Teacher = None
     qat: o.Qat = None
     fastest: o.Fastest = False
     on: o.On = "host"
-    recipe: o.Recipe = None
-    name: o.Name = None
-    trust: o.Trust = False
-    custom_objects: o.CustomObjects = None
 
     def given(self, settings: Settings) -> dict[str, Any]:
-        """As fields of `BuildOptions`.
-
-        Raises:
-            UsageError: For a flag that cannot be read; names it.
-        """
+        """As fields of `BuildOptions`."""
         from exporter.cli import parse
 
-        plain = ("output", "precision", "data", "signature", "layout", "io", "calibration", "accept_calibration", "calibrator", "repair",
-                 "min_sqnr_db", "top1_drop", "train", "teacher", "qat", "fastest", "on", "name", "trust", "custom_objects")  # fmt: skip
+        plain = ("output", "precision", "data", "layout", "io", "calibration", "accept_calibration", "calibrator", "repair",
+                 "min_sqnr_db", "top1_drop", "qat", "fastest", "on")  # fmt: skip
         return {
             **{field: getattr(self, field) for field in plain},
-            "input_shapes": parse.shapes(self.input_shape), "inputs": parse.names(self.inputs), "outputs": parse.names(self.outputs),
-            "keep_float": parse.names(self.keep_float), "pixels": parse.pixels(self.mean, self.std, self.color, self.resize),
-            "seed": settings.seed, "threads": settings.threads,
+            "keep_float": parse.names(self.keep_float), "seed": settings.seed, "threads": settings.threads,
         }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -93,6 +93,49 @@ Top1Drop = Annotated[
     float | None,
     typer.Option("--top1-drop", min=0, max=1, help="Most top-1 that may be lost, a share 0..1; needs --data.", show_default=False),
 ]
+
+
+def complete_scores(incomplete: str) -> list[str]:
+    """Scores of channels, for the shell's completion."""
+    from exporter.compression.scoring import SCORERS
+
+    return [name for name in SCORERS if name.startswith(incomplete)]
+
+
+def _share(name: str, what: str) -> Any:
+    """An option that says how much of something is left."""
+    return typer.Option(name, min=0, max=1, help=f"Share of the {what} that is left, e.g. 0.5.", show_default=False,
+                        rich_help_panel=COMPRESSION)  # fmt: skip
+
+
+Macs = Annotated[float | None, _share("--macs", "multiply-accumulates")]
+Params = Annotated[float | None, _share("--params", "parameters")]
+Size = Annotated[float | None, _share("--size", "bytes")]
+LatencyShare = Annotated[
+    str | None,
+    typer.Option(
+        "--latency", help="Share of the time in the first target's engine that is left, measured on this host: 0.5x.", show_default=False,
+        rich_help_panel=COMPRESSION,
+    ),
+]  # fmt: skip
+Score = Annotated[
+    str, typer.Option("--score", help="How much a channel matters.", autocompletion=complete_scores, rich_help_panel=COMPRESSION)
+]
+Scope = Annotated[
+    str,
+    typer.Option(
+        "--scope", help="local: one share for all layers; global: one threshold on their scores.", autocompletion=_among("local", "global"),
+        rich_help_panel=COMPRESSION,
+    ),
+]  # fmt: skip
+Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Prune in so many steps.", rich_help_panel=COMPRESSION)]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        "--minutes", min=0, help="How long to train; 10 where --train is given, 0 for not at all.", show_default=False,
+        rich_help_panel=COMPRESSION,
+    ),
+]  # fmt: skip
 Train = Annotated[
     str | None,
     typer.Option(
@@ -135,13 +178,22 @@ Name = Annotated[str | None, typer.Option("--name", help="The model's name.", sh
 Force = Annotated[bool, typer.Option("--force", help="Replace a bundle that holds another build.")]
 Recipe = Annotated[
     Path | None,
-    typer.Option("--recipe", help="TOML file: how inputs are made (tables input.NAME), compression passes.", show_default=False),
-]
+    typer.Option(
+        "--recipe", help="TOML file: how inputs are made (tables input.NAME), compression passes.", show_default=False,
+        rich_help_panel=COMPRESSION,
+    ),
+]  # fmt: skip
 Trust = Annotated[bool, typer.Option("--trust", help="Run code that the model or the data brings along.")]
 CustomObjects = Annotated[
     str | None, typer.Option("--custom-objects", help="Module with the model's own layers; needs --trust.", show_default=False)
 ]
 Samples = Annotated[str | None, typer.Option("--samples", help="Pictures or arrays to verify with.", show_default=False)]
+RepairSamples = Annotated[
+    str | None,
+    typer.Option("--samples", help="Pictures or arrays to repair and verify with, where there is no --train.", show_default=False),
+]
+COMPRESSED = Path("compressed")
+CompressOutput = Annotated[Path, typer.Option("--output", "-o", help="Folder for the model's files.")]
 Data = Annotated[str, typer.Option("--data", help="Labelled pictures: class folders, .npz or idx.", show_default=False)]
 OptionalData = Annotated[str | None, typer.Option("--data", help="Labelled pictures to count right answers on.", show_default=False)]
 Labels = Annotated[Path | None, typer.Option("--labels", help="File with one class name a line.", show_default=False)]

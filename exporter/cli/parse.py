@@ -37,6 +37,23 @@ def pixels(mean: str | None, std: str | None, color: str | None, resize: str | N
     return PixelOptions(numbers[0], numbers[1], color, resize)
 
 
+def share(text: str | None, flag: str) -> float | None:
+    """`0.5x` or `0.5` to a number.
+
+    Raises:
+        UsageError: If it is none above 0 and up to 1.
+    """
+    if text is None:
+        return None
+    try:
+        found = float(text.removesuffix("x"))
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= 1:
+        raise UsageError(f"{flag} {text}: a share above 0 and up to 1 is needed", hint=f"{flag} 0.5x halves it")
+    return found
+
+
 def existing(path: Path, what: str) -> Path:
     """The path, when something is there.
 

@@ -58,13 +58,21 @@ class Pruned:
     plans: tuple[Plan, ...]
 
 
-def prune(graph: Graph, settings: Settings, samples: Mapping[str, Array] | None = None, *, tick: Tick = lambda done: None) -> Pruned:
+def prune(
+    graph: Graph,
+    settings: Settings,
+    samples: Mapping[str, Array] | None = None,
+    *,
+    final: Plan | None = None,
+    tick: Tick = lambda done: None,
+) -> Pruned:
     """Prune a cleaned Graph, batch norm live or folded; it stays as it is.
 
     Args:
         graph: The Graph.
         settings: How.
         samples: Inputs by Graph input name, in Graph layout, that the rest is repaired with; None: it is not.
+        final: Widths to end at, where they were chosen otherwise than by the budget.
         tick: Told the number of layers repaired in this round.
 
     Raises:
@@ -72,7 +80,7 @@ def prune(graph: Graph, settings: Settings, samples: Mapping[str, Array] | None 
         UsageError: If no layer has a name that is to be skipped.
     """
     how = settings
-    final = plan_of(graph, how.budget, scorer=how.scorer, scope=how.scope, channel_step=how.channel_step, skip=how.skip)
+    final = final or plan_of(graph, how.budget, scorer=how.scorer, scope=how.scope, channel_step=how.channel_step, skip=how.skip)
     now, kept, plans = graph, dict[str, Array](), list[Plan]()
     for i in range(1, how.rounds + 1):
         plan = final if how.rounds == 1 else _part(now, final, i / how.rounds, how)

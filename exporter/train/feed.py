@@ -7,6 +7,7 @@ import numpy as np
 
 from exporter.array import Array
 from exporter.data import Dataset
+from exporter.data.dataset import Some
 from exporter.errors import DataError
 
 MEMORY_BYTES = 2 * 10**9
@@ -14,6 +15,9 @@ MEMORY_BYTES = 2 * 10**9
 
 LEAST = 8
 """Fewer samples are no training data."""
+
+MOST_HELD_OUT = 2000
+"""More held-out samples choose no better, and cost time."""
 
 Batch = tuple[dict[str, Array], Array | None]
 
@@ -66,8 +70,18 @@ class Feed:
         return None if self.data.labels is None else self.data.labels[self.indices[part]]
 
 
-def halves(data: Dataset, share: float, seed: int, most: int) -> tuple[Feed, Feed]:
-    """The samples to train on, and those held out: a share of them, at most `most`, drawn by the seed.
+def halves(data: Dataset, share: float, seed: int) -> tuple[Feed, Feed]:
+    """The samples to train on, and those held out: a share of them, at most `MOST_HELD_OUT`, drawn by the seed.
+
+    Raises:
+        DataError: If there are too few samples.
+    """
+    train, held = split(data, share, seed)
+    return Feed(data, train), Feed(data, held)
+
+
+def split(data: Dataset, share: float, seed: int) -> tuple[list[int], list[int]]:
+    """The indices of `halves`.
 
     Raises:
         DataError: If there are too few samples.
@@ -75,5 +89,12 @@ def halves(data: Dataset, share: float, seed: int, most: int) -> tuple[Feed, Fee
     if len(data) < LEAST:
         raise DataError(f"{len(data)} samples are too few to train on", hint=f"give {LEAST} or more; hundreds a class are usual")
     order = np.random.default_rng([seed, len(data)]).permutation(len(data))
-    count = min(max(round(len(data) * share), 1), most)
-    return Feed(data, order[count:].tolist()), Feed(data, order[:count].tolist())
+    count = min(max(round(len(data) * share), 1), MOST_HELD_OUT)
+    return order[count:].tolist(), order[:count].tolist()
+
+
+def held_out(data: Dataset, share: float, seed: int) -> Dataset:
+    """The samples that `halves` holds out, as a data set."""
+    chosen = sorted(split(data, share, seed)[1])
+    labels = None if data.labels is None else data.labels[chosen]
+    return Dataset(Some(data.samples, chosen), labels, data.class_names, data.notes)

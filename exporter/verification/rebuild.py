@@ -8,8 +8,9 @@ from exporter.array import Array
 from exporter.building.deliver import LABELS
 from exporter.building.describe import describe
 from exporter.building.quantized import REAL, ROUNDED, graph_key
-from exporter.building.stages import finished_graph, identity, input_specs, raw_graph, reference
+from exporter.building.stages import finished_graph, folded_graph, identity, input_specs, raw_graph, reference
 from exporter.bundle import Bundle, Reference, sha256_file
+from exporter.compression.kept import Kept
 from exporter.data import open_data
 from exporter.errors import IntegrityError, UsageError
 from exporter.formats import Artifact, WriteOptions, load_writer
@@ -50,8 +51,7 @@ def layers_of(bundle: Bundle, source: Path | None, inputs: dict[str, Array], tru
 def outputs_on(bundle: Bundle, source: Path | None, samples: str, trust: bool) -> Reference:
     """Other samples than the bundle's own, with the source's and the Graph's outputs on them."""
     with Store() as store, _source(bundle, source, trust) as opened:
-        options = _options(bundle, trust)
-        graph, _ = finished_graph(raw_graph(opened, options, store))
+        options, graph = _options(bundle, trust), graph_of(bundle, source, trust, store)
         rounding = rounded_of(bundle, store)
         written = rounding[0] if rounding else graph
         prep = {name: Preprocessing.from_dict(facts) for name, facts in bundle.manifest["preprocessing"].items()}
@@ -67,12 +67,33 @@ def graph_of(bundle: Bundle, source: Path | None, trust: bool, store: Store) -> 
         UsageError: If neither the source nor its graph in the store is there.
         IntegrityError: If the source is another file by now.
     """
-    options = _options(bundle, trust)
+    options, compression = _options(bundle, trust), bundle.manifest.get("compression")
+    if compression is not None:
+        return compressed_of(bundle, compression["key"], store)
     found = store.get("graph", store.key("graph", **identity(bundle.manifest["source"]["sha256"], options)))
     if found is not None:
         return finished_graph(load_graph(found))[0]
     with _source(bundle, source, trust) as opened:
         return finished_graph(raw_graph(opened, options, store))[0]
+
+
+def compressed_of(bundle: Bundle, key: str, store: Store) -> Graph:
+    """The finished Graph of a bundle whose source was compressed.
+
+    Raises:
+        UsageError: If the store no longer has it.
+    """
+    found = store.get("model", key)
+    made = None if found is None else Kept(found).load(len(bundle.manifest["identity"]["recipe"]) - 1)
+    if made is None:
+        raise _forgotten(bundle, "compressed", "the same data")
+    return folded_graph(made[0].graph)[0]
+
+
+def _forgotten(bundle: Bundle, what: str, data: str) -> UsageError:
+    command = bundle.manifest["command"]
+    again = f"`{command} --force`" if command else f"build(..., force=True) on {data}"
+    return UsageError(f"the {what} graph of {bundle.path.name} is no longer in the cache", hint=f"{again} makes bundle and graph again")
 
 
 def rounded_of(bundle: Bundle, store: Store) -> tuple[Graph, Graph] | None:
@@ -86,8 +107,7 @@ def rounded_of(bundle: Bundle, store: Store) -> tuple[Graph, Graph] | None:
     facts = bundle.manifest
     found = store.get("graph", store.key("graph", **graph_key(facts["build_key"], facts["precision"])))
     if found is None:
-        again = f"`{facts['command']} --force`" if facts["command"] else "build(..., force=True) on the same calibration data"
-        raise UsageError(f"the rounded graph of {bundle.path.name} is no longer in the cache", hint=f"{again} makes bundle and graph again")
+        raise _forgotten(bundle, "rounded", "the same calibration data")
     return load_graph(found / ROUNDED), load_graph(found / REAL)
 
 
