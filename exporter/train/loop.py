@@ -17,6 +17,7 @@ from exporter.train.history import Epoch, Progress, Tick
 from exporter.train.objective import Objective
 from exporter.train.schedule import Schedule
 from exporter.train.settings import TrainSettings
+from exporter.train.sparse import scales_of, shrink
 
 CHECK_SHARE = 5
 """By the clock, training goes on for at least so many times what a check took before the next one."""
@@ -40,6 +41,7 @@ class Loop:
         roles, variables = self.bridge.roles, objective.variables
         decay = {n: settings.weight_decay for n in variables if n in roles and roles[n].decays}
         self.optimiser = optimise.make(settings.optimiser, variables, decay)
+        self.sparse = scales_of(self.bridge.graph, variables) if settings.sparsity else []
         self.epoch = self.step = 0
         self.history: list[Epoch] = []
         self.best: Epoch
@@ -59,6 +61,7 @@ class Loop:
                 tape.watch(variables)
                 loss, _ = self.objective(inputs, labels, training=True)
             self.optimiser.apply(tape.gradient(loss, variables), rate)
+            shrink(self.sparse, rate * self.settings.sparsity)
             return loss
 
         def check(inputs: Mapping[str, Any], labels: Any) -> Any:

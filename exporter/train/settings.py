@@ -29,6 +29,7 @@ class TrainSettings:
         rate: Peak learning rate; None for the optimiser's usual one.
         decay: Weight decay; None for the optimiser's usual one.
         warmup: Share of the training in which the rate rises.
+        sparsity: Of batch norms' scales: each is pulled towards 0 by rate * sparsity a step, see `sparse`. 0: not at all.
         distill: One of LOSSES; for the teacher.
         label_weight: Of the loss on labels beside the teacher's.
         heads: What outputs are, by source name: "classes" (scores or logits of classes), "binary" or "numbers"; guessed where left out.
@@ -46,6 +47,7 @@ class TrainSettings:
     rate: float | None = None
     decay: float | None = None
     warmup: float = 0.05
+    sparsity: float = 0.0
     distill: str = "dist"
     label_weight: float = 1.0
     heads: Mapping[str, str] = field(default_factory=dict)
@@ -62,6 +64,8 @@ class TrainSettings:
             raise unknown_name("optimiser", self.optimiser, RATES)
         if not self.minutes > 0 or (self.epochs is not None and self.epochs < 1) or self.batch < 1 or self.patience < 1:
             raise UsageError("minutes, epochs, batch and patience of a training must be above 0", hint="for example minutes 10")
+        if not self.sparsity >= 0:
+            raise UsageError(f"sparsity {self.sparsity:g}: it cannot be below 0", hint="0 leaves batch norms alone; 0.01 to 0.1 are usual")
         if not (0 < self.held_out < 1 and 0 <= self.warmup < 1):
             raise UsageError(
                 f"held out {self.held_out:g}, warm-up {self.warmup:g}: both are shares below 1", hint="for example 0.1 and 0.05"
