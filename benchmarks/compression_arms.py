@@ -1,0 +1,148 @@
+"""One training of a compression figure: of a pruned and repaired net, or of the same architecture with fresh weights.
+
+What it made lies in a folder of its own: the checkpoint while it trains, at the end the Graph and `row.json`.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from benchmarks.compression_data import Net, opened
+from benchmarks.results import Row
+from benchmarks.sources import work_folder
+from exporter.accuracy import score
+from exporter.array import Array
+from exporter.cost.count import totals
+from exporter.data import Dataset
+from exporter.graph import Graph, attr
+from exporter.graph.evaluate import Evaluator
+from exporter.graph.files import load_graph, save_graph
+from exporter.pruning.prune import Settings, prune
+from exporter.pruning.widths import Budget, Measure
+from exporter.train.fit import fit
+from exporter.train.history import Progress, Tick, Trained
+from exporter.train.separate import separate
+from exporter.train.settings import TrainSettings
+
+ARMS = ("pruned", "scratch", "taught")
+"""The pruned net, with its teacher; fresh weights with labels alone; fresh weights with the teacher as well."""
+
+REPAIR_SAMPLES = 500
+
+
+@dataclass(frozen=True)
+class Case:
+    """One figure.
+
+    Attributes:
+        model: Of the kit, below `models`.
+        share: Of the MACs that may be left.
+        least: Per cent of right answers to reach.
+        minutes: Of training.
+        seeds: How many runs.
+        over_scratch: Points that the pruned net must be above the same architecture trained from fresh weights; None: no control.
+        train: More of the settings.
+    """
+
+    model: str
+    share: float
+    least: float
+    minutes: float
+    seeds: int = 1
+    over_scratch: float | None = None
+    train: tuple[tuple[str, Any], ...] = ()
+
+
+def folder_of(name: str, arm: str, seed: int) -> Path:
+    """Where a run's files are."""
+    return work_folder() / "compression" / f"{name}-{arm}-{seed}"
+
+
+def smaller(case: Case, net: Net, seed: int) -> Graph:
+    """The net, pruned and repaired."""
+    x, _ = net.train.pick(REPAIR_SAMPLES)
+    samples = {p.name: p.to_graph(x[p.source_name]) for p in net.graph.inputs}
+    return prune(net.graph, Settings(Budget(Measure.MACS, case.share), seed=seed), samples).graph
+
+
+def afresh(graph: Graph, seed: int) -> Graph:
+    """The same architecture with He's normal weights, biases of zero and norms that do nothing."""
+    result, rng = separate(graph), np.random.default_rng(seed)
+    for node in result.nodes:
+        for index, value in enumerate(node.inputs):
+            if value is not None and value.const_value is not None:
+                new = _fresh(node, index, value.const_value.numpy(), rng)
+                if new is not None:
+                    value.const_value = ir.tensor(new, name=value.name)
+    return result
+
+
+def _fresh(node: ir.Node, index: int, old: Array, rng: np.random.Generator) -> Array | None:
+    """What an input of a layer starts with; None for what is no weight."""
+    if node.op_type == "BatchNormalization":
+        return np.full_like(old, 1.0 if index in (1, 4) else 0.0)
+    if node.op_type not in ("Conv", "Gemm"):
+        return None
+    if index == 2:
+        return np.zeros_like(old)
+    reads = old.shape[1:] if node.op_type == "Conv" or attr(node, "transB", 0) else old.shape[:1]
+    return np.asarray(rng.standard_normal(old.shape) * np.sqrt(2 / np.prod(reads)), np.float32)
+
+
+def train(name: str, case: Case, arm: str, seed: int, minutes: float) -> None:
+    """Prune, train, and write down what came out; goes on where a killed run was."""
+    folder, net = folder_of(name, arm, seed), opened(case.model)
+    folder.mkdir(parents=True, exist_ok=True)
+    start = smaller(case, net, seed)
+    start = start if arm == "pruned" else afresh(start, seed)
+    settings = TrainSettings(minutes=minutes, seed=seed, **dict(case.train))
+    teacher = None if arm == "scratch" else net.graph
+    done = fit(start, net.train, settings, teacher=teacher, keep=folder / "training", tick=_told(folder))
+    (folder / "graph").mkdir(exist_ok=True)
+    save_graph(done.graph, folder / "graph")
+    (folder / "row.json").write_text(json.dumps(_row(net.graph, done)))
+
+
+def _told(folder: Path) -> Tick:
+    """Every epoch is a line in a file."""
+    seen: set[int] = set()
+
+    def tick(progress: Progress) -> None:
+        if progress.last.epoch not in seen:
+            seen.add(progress.last.epoch)
+            with (folder / "history.jsonl").open("a") as log:
+                log.write(json.dumps(progress.last.as_dict()) + "\n")
+
+    return tick
+
+
+def _row(whole: Graph, done: Trained) -> Row:
+    """What training says; the test pictures are not looked at here."""
+    cost, before = totals(done.graph), totals(whole)
+    return {
+        "macs": cost.macs / before.macs,
+        "params": cost.params / before.params,
+        "epochs": done.history[-1].epoch,
+        "best_epoch": done.best.epoch,
+        "steps": done.steps,
+        "seconds": done.seconds,
+        "stopped": done.stopped,
+        "held_accuracy": [e.held_accuracy for e in done.history],
+    }
+
+
+def tested(name: str, case: Case, arm: str, seed: int) -> Row:
+    """A finished run's row with its right answers on the test pictures."""
+    folder = folder_of(name, arm, seed)
+    return {**json.loads((folder / "row.json").read_text()), **right_answers(load_graph(folder / "graph"), opened(case.model).test)}
+
+
+def right_answers(graph: Graph, data: Dataset) -> Row:
+    """Counted as `mexport` counts them."""
+    evaluator, (port,), (out,) = Evaluator(graph), graph.inputs, graph.outputs
+    found = score(lambda x: evaluator.run({port.name: port.to_graph(x[port.source_name])})[out.name], data)
+    return {"right": found.right, "n": found.n}
