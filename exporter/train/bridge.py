@@ -13,10 +13,15 @@ import tensorflow as tf
 from exporter.array import Array
 from exporter.errors import UnsupportedOpError
 from exporter.graph import DOMAIN, Graph, Port
+from exporter.graph.qdq import Edge, Quantization
 from exporter.train.call import Call, Carried, Operand, Refused, Weight
 from exporter.train.layout import plain, transposed
 from exporter.train.roles import roles_of
+from exporter.train.rounding import Rounding
 from exporter.train.table import OPS
+
+Env = dict[ir.Value | Edge, Carried]
+"""What is computed so far: values, and what some nodes see in their place."""
 
 
 class Bridge:
@@ -25,6 +30,7 @@ class Bridge:
     Args:
         graph: A cleaned Graph (batch norms live) or a finished one; stays as it is.
         frozen: Names of weights that are not to be trained.
+        rounding: What of it is rounded as if it were stored in integers; batch norms keep their statistics then. None: nothing.
 
     Attributes:
         variables: By initializer name, in the form of its role: weights and statistics of batch norms.
@@ -35,7 +41,7 @@ class Bridge:
         UsageError: If a weight is used in two ways that do not go together: `separate` helps.
     """
 
-    def __init__(self, graph: Graph, *, frozen: Collection[str] = ()) -> None:
+    def __init__(self, graph: Graph, *, frozen: Collection[str] = (), rounding: Quantization | None = None) -> None:
         self.graph = graph
         _require(graph.name, [(n, "not known to the trainer") for n in graph.nodes if n.op_type not in OPS or _foreign(n)])
         self.roles = roles_of(graph)
@@ -46,6 +52,7 @@ class Bridge:
             assert tensor is not None
             trainable = role.trainable and name not in frozen
             self.variables[name] = tf.Variable(role.to_tensor(tensor.numpy()), trainable=trainable, name=f"weight_{i}")
+        self.rounding = None if rounding is None else Rounding(graph, rounding, self.roles)
         self._plans: dict[tuple[str, ...], list[ir.Node]] = {}
 
     @property
@@ -73,44 +80,60 @@ class Bridge:
         Raises:
             UnsupportedOpError: If layers ask for what is not known; names all of them.
         """
-        env: dict[ir.Value, Carried] = {}
+        training = training and self.rounding is None
+        env: Env = {}
         ports = {p.name: p for p in self.graph.inputs}
         for value in self.graph.model.graph.inputs:
             port = ports[str(value.name)]
-            env[value] = enter(inputs[port.source_name], port)
+            self._put(value, enter(inputs[port.source_name], port), env)
         batch = tf.shape(next(iter(env.values())).value)[0] if env else None
         refused: list[tuple[ir.Node, str]] = []
         for node in self._plan(tuple(names)):
             if all(v is None or v.const_value is not None or v in env for v in node.inputs):
-                self._run(Call(node, [self._operand(v, env) for v in node.inputs], training, momentum, batch), env, refused)
+                self._run(Call(node, [self._operand(v, node, env) for v in node.inputs], training, momentum, batch), env, refused)
         _require(self.graph.name, refused)
         return self._found(names, env)
 
-    def _found(self, names: Sequence[str], env: Mapping[ir.Value, Carried]) -> dict[str, Carried]:
-        found = {str(v.name): x for v, x in env.items()}
+    def _found(self, names: Sequence[str], env: Env) -> dict[str, Carried]:
+        found = {str(v.name): x for v, x in env.items() if isinstance(v, ir.Value)}
         for value in self.graph.model.graph.outputs:
             if value.const_value is not None:
                 found[str(value.name)] = Carried(tf.constant(value.const_value.numpy()), plain(len(value.const_value.shape)))
         return {name: found[name] for name in names}
 
-    def _run(self, call: Call, env: dict[ir.Value, Carried], refused: list[tuple[ir.Node, str]]) -> None:
+    def _run(self, call: Call, env: Env, refused: list[tuple[ir.Node, str]]) -> None:
         try:
             made = OPS[call.node.op_type](call)
         except Refused as problem:
             refused.append((call.node, str(problem)))
             return
-        env.update(zip(call.node.outputs, made if isinstance(made, list) else [made], strict=False))
+        for value, x in zip(call.node.outputs, made if isinstance(made, list) else [made], strict=False):
+            self._put(value, x, env)
 
-    def _operand(self, value: ir.Value | None, env: Mapping[ir.Value, Carried]) -> Operand:
+    def _put(self, value: ir.Value, x: Carried, env: Env) -> None:
+        env[value] = x if self.rounding is None else self.rounding.value(str(value.name), x)
+
+    def _operand(self, value: ir.Value | None, reader: ir.Node, env: Env) -> Operand:
         if value is None:
             return None
         if value in env:
-            return env[value]
+            return env[value] if self.rounding is None else self._read(self.rounding, value, reader, env)
         name = str(value.name)
         if name in self.variables:
-            return Weight(self.variables[name], self.roles[name])
+            variable = self.variables[name]
+            return Weight(variable if self.rounding is None else self.rounding.weight(name, variable), self.roles[name])
         assert value.const_value is not None
-        return np.asarray(value.const_value.numpy())
+        array = np.asarray(value.const_value.numpy())
+        return array if self.rounding is None else self.rounding.constant(name, array)
+
+    def _read(self, rounding: Rounding, value: ir.Value, reader: ir.Node, env: Env) -> Carried:
+        """A value as one node sees it; what several see alike is rounded once."""
+        edge = rounding.edge(value, reader)
+        if edge is None:
+            return env[value]
+        if edge not in env:
+            env[edge] = env[value].like(rounding.edges[edge](env[value].value))
+        return env[edge]
 
     def _plan(self, names: tuple[str, ...]) -> list[ir.Node]:
         """The nodes that values of these names need, in order."""
