@@ -19,6 +19,7 @@ from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
 from exporter.graph.ports import to_graph, to_source
 from exporter.passes.run import clean
+from exporter.report.curves import curves_svg
 from exporter.sources.open import LoadOptions, open_source
 from exporter.target import Target
 from exporter.train.feed import held_out
@@ -31,6 +32,8 @@ REPAIR_SAMPLES = 500
 
 COUNTED = 2000
 """Of training pictures that nothing was chosen with, at most so many are counted on."""
+
+CURVES = "training.svg"
 
 USUAL_STEP = 8
 """Widths are multiples of it without a target."""
@@ -154,3 +157,12 @@ def _require_alive(common: "Common", graph: Graph) -> None:
         if constant or not np.isfinite(got[name]).all():
             what = "says the same of all samples" if constant else "has outputs that are no numbers"
             raise ParityError(f"the compressed model collapsed: {name} {what}", hint="remove less at once, or train it longer")
+
+
+def draw_curves(made: Compressed, folder: Path) -> bool:
+    """How the trainings went, as `training.svg`; False where nothing was trained."""
+    if not any(step["history"] for step in made.steps):
+        return False
+    before = (made.table[0]["top1"] or {}).get("value")
+    (folder / CURVES).write_text(curves_svg(made.steps, before), encoding="utf-8")
+    return True

@@ -7,6 +7,7 @@ from typing import Any
 from exporter.building.basis import Basis
 from exporter.building.clock import Clock
 from exporter.building.common import Common
+from exporter.building.compressed import draw_curves
 from exporter.building.describe import describe
 from exporter.building.limits import check_size, count_right
 from exporter.building.order import Order, identity
@@ -114,6 +115,8 @@ def make(common: Common, order: Order, folder: Path, clock: Clock) -> tuple[Arti
     proof = prove(common, order, basis, artifact, clock)
     if common.class_names:
         (folder / LABELS).write_text("".join(f"{name}\n" for name in common.class_names), encoding="utf-8")
+    if common.compressed is not None:
+        draw_curves(common.compressed, folder)
     Reference(common.samples, common.reference, to_source(common.graph.outputs, basis.values)).save(folder)
     with clock.stage("accuracy"):
         accuracy = count_right(common, order, artifact)

@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter import disk
 from exporter.building.common import Common
-from exporter.building.compressed import Compressed
+from exporter.building.compressed import CURVES, Compressed, draw_curves
 from exporter.building.record import compression, source_facts
 from exporter.building.versions import tool_versions
 from exporter.errors import UnsupportedOpError, UsageError
@@ -19,11 +19,9 @@ from exporter.graph.evaluate import evaluate
 from exporter.graph.ports import to_graph, to_source
 from exporter.parity import Limits
 from exporter.proving.proof import fidelity, require
-from exporter.report.curves import curves_svg
 from exporter.sources.open import LoadOptions, open_source
 
 RECORD = "record.json"
-CURVES = "training.svg"
 
 SAME = Limits(max_rel=1e-4)
 """A file of the same float32 numbers in the same engine."""
@@ -84,9 +82,7 @@ def write(common: Common, made: Compressed) -> ModelFiles:
         except UnsupportedOpError as problem:
             notes.append(f"no .keras file: {problem.message}; {problem.hint}")
             common.console.warn(notes[-1])
-        if any(step.get("history") for step in made.steps):
-            before = (made.table[0]["top1"] or {}).get("value")
-            (draft / CURVES).write_text(curves_svg(made.steps, before), encoding="utf-8")
+        if draw_curves(made, draft):
             files["curves"] = CURVES
         record = _record(common, made, {**files, "record": RECORD}, notes)
         (draft / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
@@ -109,6 +105,9 @@ def _onnx(common: Common, graph: Graph, folder: Path) -> Path:
 
 
 def _keras(common: Common, graph: Graph, path: Path) -> Path:
+    from exporter.train.start import start_tensorflow
+
+    start_tensorflow()
     from exporter.train.to_keras.export import save
 
     with common.console.stage("writing .keras, and reading it again"):

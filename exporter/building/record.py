@@ -75,11 +75,13 @@ def source_facts(common: Common, folder: Path = Path()) -> dict[str, Any]:
 
 
 def samples_name(common: Common) -> str:
-    """What was verified with: the user's data by name, some of those int8 is calibrated with, or "synthetic"."""
+    """What was verified with: the user's data by name, some of those int8 is calibrated or the model trained with, or "synthetic"."""
     given = common.options
     if given.samples is not None:
         return Path(given.samples).name
-    return f"{Path(given.calibration).name}, with which it was calibrated" if given.calibration is not None else "synthetic"
+    if given.calibration is not None:
+        return f"{Path(given.calibration).name}, with which it was calibrated"
+    return f"{Path(given.train).name}, with which it was trained" if given.train is not None else "synthetic"
 
 
 def notes(common: Common) -> list[str]:
@@ -102,7 +104,8 @@ def _in_float(artifact: Artifact) -> list[str]:
 
 def input_range(common: Common) -> bool:
     """Whether the samples are what the model expects: the user's own, or pixels through a preprocessing that is known."""
-    return common.data is not None or common.calibration_data is not None or input_range_known(common.specs, common.preprocessing)
+    given = (common.data, common.calibration_data, common.train_data)
+    return any(data is not None for data in given) or input_range_known(common.specs, common.preprocessing)
 
 
 def ports(graph: Graph, sources: Sequence[Port], tensors: Sequence[Tensor]) -> list[dict[str, Any]]:

@@ -66,11 +66,17 @@ def table_text(rows: Sequence[dict[str, Any]]) -> str:
             row["step"], *(f"{row[name]:,} ({row['ratio'][name]:.2f}x)" for name in ("params", "macs", "memory_access")),
             size(row["bytes"]),
             *([f"{100 * row['top1']['value']:.2f} %" if row["top1"] else ""] if right else []),
-            *(_time(row["latency"].get(engine)) for engine in engines),
+            *(_time(row["latency"].get(engine)) or _start(rows, engine) for engine in engines),
         ]
         for row in rows
     ]  # fmt: skip
     return table(head, body)
+
+
+def _start(rows: Sequence[dict[str, Any]], engine: str) -> str:
+    """The model as it came is timed beside each step."""
+    found = [row["latency"][engine]["start_ms"] for row in rows if engine in row["latency"]]
+    return f"{found[-1]:.3g} ms (1.00x)"
 
 
 def _time(found: dict[str, Any] | None) -> str:

@@ -72,6 +72,9 @@ class Distill:
             DataError: If there are too few samples, or labels go beyond the classes.
             MexportError: If the training diverges.
         """
+        from exporter.train.start import start_tensorflow
+
+        start_tensorflow()
         from exporter.train.fit import fit
 
         assert given.data is not None

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exporter.parity import decibels
+from exporter.report.compression import compression
 from exporter.report.markdown import count, numbers, size, table
 from exporter.report.rounding import calibration, quantization
 
@@ -23,7 +24,21 @@ AWAY = ("docker:", "adb:")
 
 def render(manifest: Facts) -> str:
     """The whole report as Markdown."""
-    parts = (_summary, _warnings, _source, _proof, _sizes, _steps, calibration, quantization, _preprocessing, _build, _latency, _tools)
+    parts = (
+        _summary,
+        _warnings,
+        _source,
+        _proof,
+        _sizes,
+        compression,
+        _steps,
+        calibration,
+        quantization,
+        _preprocessing,
+        _build,
+        _latency,
+        _tools,
+    )
     return "\n\n".join(text for part in parts if (text := part(manifest))) + "\n"
 
 
@@ -134,8 +149,9 @@ def _steps(m: Facts) -> str:
 
 
 def _settings(settings: Facts) -> str:
-    """Settings in words; a table inside is spelt out, an empty one left away."""
-    words = [", ".join(f"{n} {k}" for k, n in v.items()) if isinstance(v, Mapping) else f"{k} = {v}" for k, v in settings.items()]
+    """Settings in words; a table inside is spelt out, what is empty left away."""
+    said = {k: v for k, v in settings.items() if v is not None and v != []}
+    words = [", ".join(f"{n} {k}" for k, n in v.items()) if isinstance(v, Mapping) else f"{k} = {v}" for k, v in said.items()]
     return ", ".join(filter(None, words))
 
 
