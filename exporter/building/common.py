@@ -10,7 +10,7 @@ from exporter.array import Array
 from exporter.building.basis import Basis
 from exporter.building.calibrated import Calibrated, calibrated
 from exporter.building.clock import Clock
-from exporter.building.compressed import Aim, Compressed, compressed
+from exporter.building.compressed import Aim, Compressed, compressed, teacher_of
 from exporter.building.inputs import preprocessing_of
 from exporter.building.options import BuildOptions
 from exporter.building.stages import Step, cleaned_graph, finished_graph, folded_graph, input_specs, raw_graph, reference
@@ -148,6 +148,11 @@ class Common:
         if options.train is None:
             return None
         return open_data(options.train, self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
+
+    @cached_property
+    def teacher(self) -> Graph | None:
+        """Another model to learn from; None for the source itself."""
+        return teacher_of(self)
 
     @cached_property
     def calibrated(self) -> Calibrated:

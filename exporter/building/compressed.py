@@ -90,7 +90,7 @@ def compressed(common: "Common") -> Compressed:
     passes, start = common.recipe.passes, common.cleaned
     key = compressed_key(common)
     given = Given(
-        start, _repair_samples(common), common.train_data, _teacher(common), common.aim.format, common.aim.channel_step,
+        start, _repair_samples(common), common.train_data, common.teacher, common.aim.format, common.aim.channel_step,
         common.aim.threads, common.options.seed, common.store.place("model", key), common.console,
     )  # fmt: skip
     with common.clock.stage("compress"):
@@ -123,7 +123,12 @@ def _repair_samples(common: "Common") -> dict[str, Any] | None:
     return None if data is None else to_graph(common.cleaned.inputs, data.pick(REPAIR_SAMPLES)[0])
 
 
-def _teacher(common: "Common") -> Graph | None:
+def teacher_of(common: "Common") -> Graph | None:
+    """Another model to learn from, cleaned; None where none is given.
+
+    Raises:
+        UsageError: If it is not there.
+    """
     path = common.options.teacher
     if path is None:
         return None

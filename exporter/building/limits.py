@@ -6,7 +6,9 @@ from typing import Any
 from exporter.accuracy import Accuracy, score
 from exporter.array import Array
 from exporter.building.common import Common
+from exporter.building.options import CALIBRATED
 from exporter.building.order import Order
+from exporter.building.retrained import suggestion
 from exporter.errors import LimitError
 from exporter.formats import Artifact
 from exporter.graph.ports import to_graph, to_source
@@ -52,11 +54,13 @@ def count_right(common: Common, order: Order, artifact: Artifact) -> list[dict[s
     limit = order.target.limits.top1_drop
     if limit is not None and own.top1 - ours.top1 > limit:
         fall = f"top-1 falls by {own.top1 - ours.top1:.4f}, from {own.top1:.4f} to {ours.top1:.4f}"
-        raise LimitError(f"{order.target.name}: {fall}; the limit is {limit:g}", hint=_remedy(order))
+        raise LimitError(f"{order.target.name}: {fall}; the limit is {limit:g}", hint=_remedy(common, order))
     return [*_numbers("", ours, order.target.runtime), *_numbers("_source", own, common.source.info.framework)]
 
 
-def _remedy(order: Order) -> str:
+def _remedy(common: Common, order: Order) -> str:
+    if order.precision in CALIBRATED:
+        return f"--precision mixed with the same limit, --repair thorough, other calibration data, or {suggestion(common.options)}"
     if order.quantized:
         return "--precision mixed with the same limit, --repair thorough, or other calibration data"
     return "a higher precision loses less"

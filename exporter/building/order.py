@@ -78,7 +78,8 @@ def identity(common: Common, order: Order) -> dict[str, Any]:
     given = common.load_options.to_json()
     cut = {k: given[k] for k in ("input_shapes", "inputs", "outputs") if given[k]}
     precision = "fastest" if common.options.fastest else order.precision
-    return {"source": common.source.info.sha256, "precision": precision, "recipe": order.recipe.as_dict()["passes"], **cut}
+    trained = {} if common.options.qat is None else {"qat": common.options.qat}
+    return {"source": common.source.info.sha256, "precision": precision, "recipe": order.recipe.as_dict()["passes"], **trained, **cut}
 
 
 def order(common: Common, target: Target, recipe: Recipe) -> Order:

@@ -17,6 +17,8 @@ GUARD_DB = 6.0
 
 IMPLIED = "precision int8, as calibration data were given and no precision"
 
+TRAIN_HINT = "--train DATA: the pictures it was trained on, in class folders, or flat to learn from the float model alone"
+
 DATA_HINT = "--calibration DATA: some hundreds of the pictures it was trained on, never the ones it is tested on"
 
 
@@ -62,16 +64,24 @@ def check_words(given: BuildOptions, precision: str) -> None:
             raise unknown_name(kind, word, known)
     said = {
         "--calibrator": given.calibrator != AUTO, "--repair": given.repair != "default", "--keep-float": bool(given.keep_float),
-        "--accept-calibration": given.accept_calibration,
+        "--accept-calibration": given.accept_calibration, "--qat": given.qat is not None,
     }  # fmt: skip
     idle = [flag for flag, spoken in said.items() if spoken and given.calibration is None]
     idle += ["--min-sqnr-db"] if given.min_sqnr_db is not None and precision not in QUANTIZED else []
     if not idle:
+        _check_training(given)
         return
     hint = f"leave {idle[0]} out, or add --calibration DATA"
     if precision in CALIBRATED:
         raise UsageError(f"{idle[0]} is for ranges from calibration data, and those of the quantized source are kept", hint=hint)
     raise UsageError(f"{idle[0]} is for int8 files, this one is {precision}", hint=hint)
+
+
+def _check_training(given: BuildOptions) -> None:
+    if given.qat is not None and given.train is None:
+        raise UsageError("--qat trains the model, and there is nothing to train it with", hint=TRAIN_HINT)
+    if given.qat is not None and not given.qat > 0:
+        raise UsageError(f"--qat {given.qat:g}: minutes must be above 0", hint="--qat 10 trains for ten minutes")
 
 
 def settle_io(given: BuildOptions, target: Target, precision: str) -> str:

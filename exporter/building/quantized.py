@@ -13,6 +13,7 @@ from exporter.building.common import Common
 from exporter.building.inherited import inherited, rounded_values
 from exporter.building.order import Order
 from exporter.building.ranges import range_facts
+from exporter.building.retrained import retrained, suggestion
 from exporter.building.stages import Step, cost
 from exporter.cost.count import totals
 from exporter.errors import ParityError, UsageError, unknown_name
@@ -68,17 +69,20 @@ def _quantized(common: Common, order: Order, clock: Clock) -> Basis:
     started = time.perf_counter()
     with clock.stage("quantize"), common.console.stage(f"quantizing for {order.target.format}"):
         result, values = _within_guard(common, order, lambda how: quantize(calibrated.calibration, writer, how, common.console.detail))
-    seconds = time.perf_counter() - started
+    steps = [_step(result, order, time.perf_counter() - started)]
+    result, trained, remarks = retrained(common, order, result)
+    if trained:
+        steps, values = [*steps, *trained], rounded_values(common, result.graph)
     with clock.stage("check"):
         layers = [layer.as_dict() for layer in layer_report(result, to_graph(common.graph.inputs, common.samples))]
         _guard(common, order, values, layers)
-    said = _without_effect(common, order, result)
+    said = [*remarks, *_without_effect(common, order, result)]
     for text in said:
         common.console.warn(f"{order.target.name}: {text}")
     facts = {**result.report.as_dict(), "values": range_facts(result), "layer_losses": layers}
     calibration = {**calibrated.facts, "calibrator": asked.calibrator, "repair": asked.repair}
-    step = _step(result, order, seconds)
-    return Basis(result.graph, result.draft.graph, values, False, (step,), calibration, facts, (*_notes(order, calibrated.warnings), *said))
+    notes = (*_notes(order, calibrated.warnings), *said)
+    return Basis(result.graph, result.draft.graph, values, False, tuple(steps), calibration, facts, notes)
 
 
 class Rounding:
@@ -134,7 +138,7 @@ def _guard(common: Common, order: Order, values: Mapping[str, Array], layers: li
         return
     worst = sorted(layers, key=lambda layer: float(layer["sqnr_db"]))[:WORST]
     named = ", ".join(f"{layer['layer']} ({layer['op']}, {layer['sqnr_db']:.1f} dB)" for layer in worst)
-    hint = "--precision mixed keeps such layers float; else --repair thorough, or other calibration data"
+    hint = f"--precision mixed keeps such layers float; else --repair thorough, other calibration data, or {suggestion(common.options)}"
     raise ParityError(f"{order.target.name}: {order.precision} loses too much: {'; '.join(bad)}; worst layers: {named}", hint=hint)
 
 

@@ -16,7 +16,7 @@ WORST = 8
 
 REPAIRS = {
     "calibrators": "a calibrator for each value", "equalise": "cross-layer equalisation", "correct": "bias correction",
-    "adaround": "adaptive rounding",
+    "adaround": "adaptive rounding", "qat": "training with rounded numbers",
 }  # fmt: skip
 """What is tried against int8's loss, in words."""
 

@@ -27,10 +27,9 @@ class Epoch:
     held_loss: float
     held_accuracy: float | None
 
-    @property
-    def score(self) -> tuple[float, float]:
-        """Higher is better: right answers first, then the loss."""
-        return (self.held_accuracy if self.held_accuracy is not None else 0.0, -self.held_loss)
+    def score(self, by: str = "accuracy") -> tuple[float, float]:
+        """Higher is better: right answers first, then the loss; or the loss alone, see `TrainSettings.choose`."""
+        return (self.held_accuracy if self.held_accuracy is not None and by == "accuracy" else 0.0, -self.held_loss)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""

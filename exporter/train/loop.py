@@ -112,11 +112,11 @@ class Loop:
         return loss
 
     def _look(self, loss: float | None, rate: float) -> None:
-        """Check on the held-out samples, keep the weights if they are the best, and put all of it on disk."""
+        """Check on the held-out samples, keep the weights if they are the best (sparse ones always), and put all of it on disk."""
         start = self.schedule.spent_s
         held_loss, accuracy = self._held_out()
         now = Epoch(self.epoch, self.schedule.spent_s, rate, loss, held_loss, accuracy)
-        if not self.history or now.score > self.best.score:
+        if not self.history or self.settings.sparsity or now.score(self.settings.choose) > self.best.score(self.settings.choose):
             self.best, self.best_weights = now, self.bridge.state()
         self.history.append(now)
         self._save()

@@ -12,7 +12,13 @@ def separate(graph: Graph) -> Graph:
 
     Exporters store equal arrays once, which ties what training must be free to pull apart.
     """
+    return separated(graph)[0]
+
+
+def separated(graph: Graph) -> tuple[Graph, dict[str, str]]:
+    """As `separate`; and of every copy the name of the constant that it is one of."""
     result = graph.clone()
+    copies: dict[str, str] = {}
     taken: dict[str, Role | None] = {}
     for node in result.nodes:
         for index, value in enumerate(node.inputs):
@@ -25,4 +31,5 @@ def separate(graph: Graph) -> Graph:
                 own = add_constant(result, name, value.const_value.numpy())
                 node.replace_input_with(index, own)
                 taken[str(own.name)] = role
-    return result
+                copies[str(own.name)] = name
+    return result, copies

@@ -8,6 +8,9 @@ from exporter.errors import UsageError, unknown_name
 LOSSES = ("dist", "logits", "features", "none")
 """What is learnt from the teacher."""
 
+CHOICES = ("accuracy", "loss")
+"""What the best weights are chosen by, on held-out samples."""
+
 RATES = {"adamw": 2e-3, "sgd": 0.05}
 """Peak learning rate for a batch of 64, by optimiser."""
 
@@ -29,11 +32,13 @@ class TrainSettings:
         rate: Peak learning rate; None for the optimiser's usual one.
         decay: Weight decay; None for the optimiser's usual one.
         warmup: Share of the training in which the rate rises.
-        sparsity: Of batch norms' scales: each is pulled towards 0 by rate * sparsity a step, see `sparse`. 0: not at all.
+        sparsity: Of batch norms' scales: each is pulled towards 0 by rate * sparsity a step, see `sparse`, and the
+            last weights are kept, not the best, which are the least sparse. 0: not at all.
         distill: One of LOSSES; for the teacher.
         label_weight: Of the loss on labels beside the teacher's.
         heads: What outputs are, by source name: "classes" (scores or logits of classes), "binary" or "numbers"; guessed where left out.
         held_out: Share of the data that is not trained on, but chooses the best weights.
+        choose: "accuracy": the best weights have the most right answers there, where there are labels; "loss": the least loss.
         patience: Stop after so many epochs without a better one.
         augment: Flip and shift pictures.
         flip: Whether pictures may be mirrored; None: those in colour may, grey ones (digits) not.
@@ -52,6 +57,7 @@ class TrainSettings:
     label_weight: float = 1.0
     heads: Mapping[str, str] = field(default_factory=dict)
     held_out: float = 0.1
+    choose: str = "accuracy"
     patience: int = 50
     augment: bool = True
     flip: bool | None = None
@@ -62,6 +68,8 @@ class TrainSettings:
             raise unknown_name("loss", self.distill, LOSSES)
         if self.optimiser not in RATES:
             raise unknown_name("optimiser", self.optimiser, RATES)
+        if self.choose not in CHOICES:
+            raise unknown_name("choice", self.choose, CHOICES)
         if not self.minutes > 0 or (self.epochs is not None and self.epochs < 1) or self.batch < 1 or self.patience < 1:
             raise UsageError("minutes, epochs, batch and patience of a training must be above 0", hint="for example minutes 10")
         if not self.sparsity >= 0:

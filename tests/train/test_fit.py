@@ -71,7 +71,7 @@ def test_what_is_told(teacher: Graph) -> None:
     found = fit(residual_net(1), pictures(), TrainSettings(epochs=3, batch=32), teacher=teacher, tick=ticks.append)
     assert [e.epoch for e in found.history] == [0, 1, 2, 3]
     assert (found.stopped, found.steps, len(ticks)) == ("epochs", 24, 24)  # 270 pictures are 8 full batches
-    assert found.best.score == max(e.score for e in found.history)
+    assert found.best.score() == max(e.score() for e in found.history)
     assert json.loads(json.dumps([e.as_dict() for e in found.history]))[1]["rate"] > 0
     assert all(a.done <= b.done for a, b in itertools.pairwise(ticks))
     assert ticks[-1].left_s == 0.0
