@@ -38,6 +38,13 @@ class Layer:
         return _weight(self.node)
 
     @property
+    def weight_name(self) -> str:
+        """Of the constant."""
+        value = self.node.inputs[1]
+        assert value is not None
+        return str(value.name)
+
+    @property
     def bias(self) -> ir.Value | None:
         """The constant that it adds, if any."""
         return self.node.inputs[2] if len(self.node.inputs) > 2 else None

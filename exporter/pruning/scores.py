@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.graph import attr, const
@@ -84,20 +85,32 @@ def random(seed: int = 0) -> Score:
 
 
 def taylor(gradients: Mapping[str, Array]) -> Score:
-    """|sum of w * dL/dw| over a filter: what the loss would lose, to first order.
+    """|sum of w * dL/dw| over a filter and its bias: what the loss would change by without the channel, to first order.
+
+    Where a batch norm follows, its scale and shift are the w: the channel goes with both, and the sum is that of all it hands on.
 
     Args:
-        gradients: dL/dw by layer name, of the weight's own shape; summed over samples.
+        gradients: dL/dw by constant's name, of its own shape; those left out count as 0.
 
-    Source: Molchanov et al. 2019, https://arxiv.org/abs/1906.10771.
+    Source: Molchanov et al. 2019, https://arxiv.org/abs/1906.10771, "Taylor-FO" and, behind a batch norm, "Taylor-FO-BN".
     """
 
     def score(layer: Layer) -> Array:
-        slope = layer.table(gradients[layer.name]).astype(np.float64)
-        table = layer.table(layer.weight).astype(np.float64)
-        return np.asarray(np.abs((table * slope).sum((2, 3))).reshape(-1))
+        norm = following_norm(layer)
+        if norm is not None:
+            return np.asarray(np.abs(_moved(norm.inputs[1], gradients) + _moved(norm.inputs[2], gradients)))
+        of_weight = layer.table(_moved(layer.node.inputs[1], gradients)).sum((2, 3)).reshape(-1)
+        return np.asarray(np.abs(of_weight if layer.bias is None else of_weight + _moved(layer.bias, gradients).reshape(-1)))
 
     return score
+
+
+def _moved(value: ir.Value | None, gradients: Mapping[str, Array]) -> Array:
+    """w * dL/dw of a constant, float64."""
+    w = None if value is None else const(value)
+    assert value is not None
+    assert w is not None
+    return np.asarray(w.astype(np.float64) * gradients[str(value.name)] if value.name in gradients else np.zeros(w.shape))
 
 
 @dataclass(frozen=True)
@@ -198,15 +211,15 @@ def discriminating(gradients: Mapping[str, Array]) -> Scorer:
     """Norm of the gradient of the weights that read a channel, of a loss that adds up the task's and reconstruction's.
 
     Args:
-        gradients: dL/dw by layer name, of the weight's own shape.
+        gradients: dL/dw by constant's name, of its own shape.
 
     Source: Zhuang et al. 2018, https://arxiv.org/abs/1810.11809.
     """
 
     def score(channels: Channels) -> Array:
         total, count = np.zeros(len(channels.locked)), np.zeros(len(channels.locked))
-        for name, layer in channels.layers.items():
-            read = channels.read(layer)
+        for layer in channels.layers.values():
+            read, name = channels.read(layer), layer.weight_name
             if read is not None and name in gradients and not layer.depthwise:
                 norms = np.sqrt(np.square(layer.table(gradients[name]).astype(np.float64)).sum((1, 3))).reshape(-1)
                 np.add.at(total, read, norms / (norms.mean() or 1.0))

@@ -29,20 +29,25 @@ class Features:
     """
 
     def __init__(self, student: Graph, teacher: Graph, seed: int) -> None:
-        ours, theirs = _maps(student), _maps(teacher)
-        common = {ours[name][2:]: name for name in ours if name in theirs and ours[name][2:] == theirs[name][2:]}
-        if not common:
+        self.names = pairs(student, teacher)
+        if not self.names:
             raise UsageError(
                 f"{student.name} and its teacher have no inner maps of the same name and size", hint="distil another way: distill='dist'"
             )
         rng = np.random.default_rng(seed)
-        self.names = tuple(common.values())
+        ours, theirs = _maps(student), _maps(teacher)
         self.adapters: dict[str, Any] = {n: tf.Variable(_adapter(ours[n][1], theirs[n][1], rng)) for n in self.names}
 
     def loss(self, student: Mapping[str, Carried], teacher: Mapping[str, Carried]) -> Any:
         """Mean over the pairs of their relative squared error."""
         parts = [relative_error(tf.tensordot(student[n].last().value, a, 1), teacher[n].last().value) for n, a in self.adapters.items()]
         return tf.add_n(parts) / len(parts)
+
+
+def pairs(student: Graph, teacher: Graph) -> tuple[str, ...]:
+    """Names of maps, one a resolution: the last one that both have."""
+    ours, theirs = _maps(student), _maps(teacher)
+    return tuple({ours[name][2:]: name for name in ours if name in theirs and ours[name][2:] == theirs[name][2:]}.values())
 
 
 def _maps(graph: Graph) -> dict[str, tuple[int, ...]]:

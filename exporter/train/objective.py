@@ -44,7 +44,7 @@ class Objective:
             _require_fit(self.labelled, student.graph, labels)
         self.features: Features | None = None
         if self.teacher is not None:
-            self._pairs = _paired(self.heads, student.graph, self.teacher.graph)
+            self._pairs = paired(self.heads, student.graph, self.teacher.graph)
             if settings.distill == "features":
                 self.features = Features(student.graph, self.teacher.graph, settings.seed)
 
@@ -103,7 +103,12 @@ def _right(head: Head, logits: Any, labels: Any) -> Any:
     return tf.reduce_sum(tf.cast(said == tf.cast(labels, tf.int64), tf.int32))
 
 
-def _paired(heads: tuple[Head, ...], student: Graph, teacher: Graph) -> list[tuple[Head, Head]]:
+def paired(heads: tuple[Head, ...], student: Graph, teacher: Graph) -> list[tuple[Head, Head]]:
+    """Each output of the student with the teacher's.
+
+    Raises:
+        UsageError: If inputs or outputs are others.
+    """
     for ours, theirs, what in ((student.model.graph.inputs, teacher.model.graph.inputs, "inputs"),
                                (student.model.graph.outputs, teacher.model.graph.outputs, "outputs")):  # fmt: skip
         a, b = ([shape_of(v) for v in side] for side in (ours, theirs))

@@ -54,16 +54,25 @@ def test_fpgm_is_least_in_the_middle():
     assert found.argmin() == 1
 
 
-def test_taylor_takes_gradients():
+def test_taylor_takes_gradients_of_the_batch_norm_that_follows():
+    found = taylor({"scale": np.array([1.0, 2.0, 9.0, -1.0]), "shift": np.full(4, 7.0)})(layer())
+    np.testing.assert_allclose(found, [1, 4, 0, 1], rtol=ROUNDING)  # scales 1, -2, 0, 1 and shifts 0
+
+
+def test_taylor_takes_gradients_of_filter_and_bias():
     slope = np.array([[1.0, 1.0], [5.0, 9.0], [1.0, 0.5], [0.0, 0.0]])
-    found = taylor({"a": slope[:, :, None, None]})(layer())
-    np.testing.assert_allclose(found, [1, 5, 1, 0], rtol=ROUNDING)
+    graph = graph_from_text(
+        "g (float[N,2,2,2] x) => (float[N,2,2,2] y) { a = Conv (x, wa, b) y = Conv (a, wy) }",
+        {"wa": W[:, :, None, None], "b": np.array([1.0, 1.0, -1.0, 2.0]), "wy": NEXT[:, :, None, None]},
+    )
+    found = taylor({"wa": slope[:, :, None, None], "b": np.array([0.0, 1.0, 2.0, 3.0])})(layers_of(graph)["a"])
+    np.testing.assert_allclose(found, [1, 6, 1, 6], rtol=ROUNDING)
 
 
 def test_discriminating_takes_gradients_of_the_readers():
     channels = channels_of(net())
     slope = np.array([[3.0, 0.0, 1.0, 0.0], [4.0, 2.0, 0.0, 0.0]])
-    scores = discriminating({"y": slope[:, :, None, None]})(channels)
+    scores = discriminating({"wy": slope[:, :, None, None]})(channels)
     np.testing.assert_allclose(scores[channels.made(channels.layers["a"])], np.array([5, 2, 1, 0]) / 2, rtol=ROUNDING)
 
 

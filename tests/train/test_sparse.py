@@ -43,6 +43,13 @@ def test_no_sparsity_is_the_training_of_before() -> None:
     assert abs(a - b) <= 1e-3 * abs(a)  # threads add in any order
 
 
+def test_the_last_weights_are_kept_though_dense_ones_were_better() -> None:
+    found = fit(residual_net(), pictures(), TrainSettings(epochs=2, batch=32, rate=1e-3, sparsity=200.0))  # all scales end at 0: it guesses
+    assert found.best == found.history[-1]
+    assert found.best.held_loss >= found.history[0].held_loss - 0.5
+    assert np.abs(scales(found.graph)).max() == 0
+
+
 def test_the_step_stops_at_nothing() -> None:
     scale = tf.Variable([0.5, -0.5, 0.01, 0.0])
     shrink([scale], 0.1)
