@@ -20,6 +20,9 @@ SAME_RATIO = 1.05
 
 OpenEngine = Callable[[], Child]
 
+Run = tuple[float, float]
+"""Milliseconds passed, and of processor time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Latency:
@@ -66,6 +69,9 @@ class Versus:
         low: Lower end of the 95 % bootstrap interval of the ratio.
         high: Its upper end.
         process_pairs: Pairs of processes that the runs come from.
+        a_cpu_ms: Processor time of each run of A, all threads together.
+        b_cpu_ms: The same of B.
+        not_slower: The interval is not wholly above 1.00, and the ratio at most `SAME_RATIO`.
     """
 
     a_ms: tuple[float, ...]
@@ -74,6 +80,8 @@ class Versus:
     low: float
     high: float
     process_pairs: int
+    a_cpu_ms: tuple[float, ...] = ()
+    b_cpu_ms: tuple[float, ...] = ()
     not_slower: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,7 +89,7 @@ class Versus:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, every sample too."""
-        return {**asdict(self), "a_ms": list(self.a_ms), "b_ms": list(self.b_ms)}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
 
 def measure(open_engine: OpenEngine, feeds: dict[str, Array], *, runs: int, warmup: int, threads: int) -> Latency:
@@ -122,14 +130,14 @@ def versus(
         seed: Of the bootstrap.
         tick: Told the number of pairs done.
     """
-    times: list[tuple[float, float]] = []
+    times: list[tuple[Run, Run]] = []
     share = -(-pairs // process_pairs)
     for _ in range(process_pairs):
         times += _process_pair(a, b, share, warmup)
         tick(len(times))
-    a_ms, b_ms = (tuple(column) for column in zip(*times, strict=True))
+    (a_ms, a_cpu_ms), (b_ms, b_cpu_ms) = (tuple(zip(*runs, strict=True)) for runs in zip(*times, strict=True))
     low, high = ratio_interval(np.asarray(a_ms), np.asarray(b_ms), seed)
-    return Versus(a_ms, b_ms, float(np.median(b_ms) / np.median(a_ms)), low, high, process_pairs)
+    return Versus(a_ms, b_ms, float(np.median(b_ms) / np.median(a_ms)), low, high, process_pairs, a_cpu_ms, b_cpu_ms)
 
 
 def ratio_interval(a: Array, b: Array, seed: int = 0) -> tuple[float, float]:
@@ -142,7 +150,7 @@ def ratio_interval(a: Array, b: Array, seed: int = 0) -> tuple[float, float]:
 
 def _process_pair(
     a: tuple[OpenEngine, dict[str, Array]], b: tuple[OpenEngine, dict[str, Array]], pairs: int, warmup: int
-) -> list[tuple[float, float]]:
+) -> list[tuple[Run, Run]]:
     """Each timed run follows one untimed run of the same engine, which brings its weights back into the caches."""
     with a[0]() as first, b[0]() as second:
         for engine, feeds in ((first, a[1]), (second, b[1])):
@@ -151,10 +159,11 @@ def _process_pair(
         return [(_one(first), _one(second)) if i % 2 == 0 else _swapped(first, second) for i in range(pairs)]
 
 
-def _one(engine: Child) -> float:
-    return float(engine.call("time", runs=1, warmup=1)[0]["ms"][0])
+def _one(engine: Child) -> Run:
+    facts = engine.call("time", runs=1, warmup=1)[0]
+    return float(facts["ms"][0]), float(facts["cpu_ms"][0])
 
 
-def _swapped(first: Child, second: Child) -> tuple[float, float]:
+def _swapped(first: Child, second: Child) -> tuple[Run, Run]:
     other = _one(second)
     return _one(first), other

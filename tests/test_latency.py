@@ -26,3 +26,8 @@ def test_interval_of_equal_series_holds_one_and_of_a_slower_one_does_not():
 @pytest.mark.parametrize(("ratio", "low", "expected"), [(1.0, 0.98, True), (1.04, 0.99, True), (1.04, 1.01, False), (1.08, 0.99, False)])
 def test_not_slower_needs_both_the_interval_and_the_ratio(ratio, low, expected):
     assert Versus((1.0,), (1.0,), ratio, low, 1.2, 5).not_slower is expected
+
+
+def test_every_sample_is_in_the_facts():
+    facts = Versus((1.0, 2.0), (3.0, 4.0), 2.3, 2.0, 3.0, 1, (0.9, 1.9), (2.9, 3.9)).as_dict()
+    assert (facts["a_ms"], facts["b_cpu_ms"], facts["not_slower"]) == ([1.0, 2.0], [2.9, 3.9], False)

@@ -152,14 +152,23 @@ def choose(
     narrowest = tuple(s.stops[-1] for s in schedules)
     if cost(narrowest) > limit:
         raise TooMuchError(cost(narrowest))
-    ladder = _local(schedules) if scope is Scope.LOCAL else _global(schedules)
-    steps = _bisected(ladder, cost, limit)
+    steps = _bisected(ladder_of(schedules, scope), cost, limit)
     return Plan(channels, schedules, _refined(schedules, steps, cost, limit, scope))
 
 
 Cost = Callable[[tuple[int, ...]], float]
 Ladder = Sequence[tuple[int, ...]]
 """Plans from the widest to the narrowest."""
+
+
+def ladder_of(schedules: tuple[Schedule, ...], scope: Scope) -> Ladder:
+    """Plans of a kind, from the widest to the narrowest; neighbours may be equal, or differ in several widths.
+
+    Args:
+        schedules: Of the widths that may change.
+        scope: One share for all widths, or one threshold.
+    """
+    return _local(schedules) if scope is Scope.LOCAL else _global(schedules)
 
 
 def _local(schedules: tuple[Schedule, ...]) -> Ladder:
