@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from exporter.building.deliver import Outcome
     from exporter.building.options import PixelOptions
+    from exporter.compression.distill import Distill
+    from exporter.compression.prune_channels import PruneChannels
     from exporter.errors import MexportError
-    from exporter.pipeline import build, build_all, plan
+    from exporter.pipeline import build, build_all, compress, plan
     from exporter.recipe import Recipe
     from exporter.target import Target, list_targets, load_target
     from exporter.verification.verify import verify
@@ -18,12 +20,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "MexportError", "Outcome", "PixelOptions", "Recipe", "Target", "build", "build_all", "list_targets", "load_target", "plan", "verify",
+    "Distill", "MexportError", "Outcome", "PixelOptions", "PruneChannels", "Recipe", "Target", "build", "build_all", "compress",
+    "list_targets", "load_target", "plan", "verify",
 ]  # fmt: skip
 
 _HOMES = {
-    "MexportError": "errors", "Outcome": "building.deliver", "PixelOptions": "building.options", "Recipe": "recipe", "Target": "target",
-    "build": "pipeline", "build_all": "pipeline", "list_targets": "target", "load_target": "target", "plan": "pipeline",
+    "Distill": "compression.distill", "MexportError": "errors", "Outcome": "building.deliver", "PixelOptions": "building.options",
+    "PruneChannels": "compression.prune_channels", "Recipe": "recipe", "Target": "target", "build": "pipeline", "build_all": "pipeline", "compress": "pipeline",
+    "list_targets": "target", "load_target": "target", "plan": "pipeline",
     "verify": "verification.verify",
 }  # fmt: skip
 """Public name to the module that has it."""
