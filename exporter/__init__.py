@@ -26,8 +26,8 @@ __all__ = [
 
 _HOMES = {
     "Distill": "compression.distill", "MexportError": "errors", "Outcome": "building.deliver", "PixelOptions": "building.options",
-    "PruneChannels": "compression.prune_channels", "Recipe": "recipe", "Target": "target", "build": "pipeline", "build_all": "pipeline", "compress": "pipeline",
-    "list_targets": "target", "load_target": "target", "plan": "pipeline",
+    "PruneChannels": "compression.prune_channels", "Recipe": "recipe", "Target": "target", "build": "pipeline",
+    "build_all": "pipeline", "compress": "pipeline", "list_targets": "target", "load_target": "target", "plan": "pipeline",
     "verify": "verification.verify",
 }  # fmt: skip
 """Public name to the module that has it."""

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from exporter import recipe
+from exporter.compression.distill import Distill
+from exporter.compression.prune_channels import PruneChannels
 from exporter.errors import UsageError
 from exporter.recipe import Recipe, load_recipe
 
@@ -55,7 +57,26 @@ def test_wrong_recipes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         load_recipe(write(tmp_path, text))
 
 
-def test_unknown_pass_of_a_version_without_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "COMPRESSING", {})
-    with pytest.raises(UsageError, match="unknown pass: Shrink"):
-        load_recipe(write(tmp_path, '[[pass]]\nname = "Shrink"'))
+def test_compression_passes_from_a_file(tmp_path: Path) -> None:
+    text = '[[pass]]\nname = "PruneChannels"\nmacs = 1\nskip = ["a"]\n[[pass]]\nname = "Distill"\nminutes = 5\naugment = false'
+    got = load_recipe(write(tmp_path, text))
+    assert got.passes == (PruneChannels(macs=1, skip=("a",)), Distill(minutes=5, augment=False))
+    assert Recipe([*got.passes]) == got
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('name = "PruneChannels"\nmacs = "half"', "must be a number"),
+        ('name = "PruneChannels"\nmacs = 2', "up to 1"),
+        ('name = "PruneChannels"', "no budget"),
+        ('name = "PruneChannels"\nmacs = 0.5\nrounds = 1.5', "must be a whole number"),
+        ('name = "PruneChannels"\nmacs = 0.5\nskip = "a"', "must be a list"),
+        ('name = "PruneChannels"\nmacs = true', "must be a number"),
+        ('name = "Distill"\nloss = "dst"', "unknown loss: dst"),
+        ('name = "Distil"', "unknown pass: Distil"),
+    ],
+)
+def test_nonsense_in_a_recipe_gets_a_sentence(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        load_recipe(write(tmp_path, f"[[pass]]\n{text}"))

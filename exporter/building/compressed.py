@@ -109,12 +109,18 @@ def compressed_key(common: "Common") -> str:
     """What the store knows the result by: all that it depends on."""
     options = common.options
     return common.store.key(
-        "model", **identity(common.source.info.sha256, common.load_options), passes=list(common.recipe.passes), aim=common.aim,
+        "model", **identity(common.source.info.sha256, common.load_options), passes=list(common.recipe.passes), aim=_aim(common),
         seed=options.seed, train=common.train_data and common.train_data.sha256,
         samples=common.data.sha256 if common.data is not None and common.train_data is None else None,
         teacher=options.teacher and content_sha256(options.teacher),
         preprocessing={name: prep.as_dict() for name, prep in common.preprocessing.items()},
     )  # fmt: skip
+
+
+def _aim(common: "Common") -> list[Any]:
+    """The engine matters where a budget is in time."""
+    timed = any(getattr(one, "latency", None) is not None for one in common.recipe.passes)
+    return [common.aim.channel_step, *([common.aim.format, common.aim.threads] if timed else [])]
 
 
 def _repair_samples(common: "Common") -> dict[str, Any] | None:

@@ -19,8 +19,8 @@ def compression(m: Facts) -> str:
     engines = list(dict.fromkeys(engine for row in rows for engine in row["latency"]))
     head = ("step", *COSTS.values(), "bytes a parameter", "top-1", *(f"{engine}, native" for engine in engines))
     body = [
-        (row["step"], *(f"{_count(row, name)} ({row['ratio'][name]:.2f}x)" for name in COSTS), f"{row['bytes'] / max(row['params'], 1):.2f}",
-         _right(row["top1"]), *(_time(row["latency"].get(engine)) for engine in engines))
+        (row["step"], *(f"{_count(row, name)} ({row['ratio'][name]:.2f}x)" for name in COSTS),
+         f"{row['bytes'] / max(row['params'], 1):.2f}", _right(row["top1"]), *(_time(row["latency"].get(engine)) for engine in engines))
         for row in rows
     ]  # fmt: skip
     return f"## Compression\n\n{_words(facts, rows)}\n\n{table(head, body, range(1, len(head)))}{_curves(m)}"

@@ -109,7 +109,8 @@ def _bundle(
         differs = first and limits.breach(first.comparison) and (not rounds or breached(parity, limits))
         facts["first_divergence"] = first.layer if first and differs else None
     against = {"the graph it was written from": parity}
-    return judged(facts, against if rounds else {**against, "the source's own outputs": fidelity}, limits)
+    lost = rounds or bundle.manifest.get("compression") is not None
+    return judged(facts, against if lost else {**against, "the source's own outputs": fidelity}, limits)
 
 
 def _verified(bundles: list[dict[str, Any]]) -> Verified:
