@@ -1,7 +1,7 @@
 """One run of training: steps, checks on held-out samples, checkpoints."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,7 @@ class Loop:
         self.history: list[Epoch] = []
         self.best: Epoch
         self.best_weights: dict[str, Array] = {}
+        self.memory: dict[tuple[int, int], Any] | None = {} if settings.views and objective.memorable else None
         self._compile()
         spent = self._resume()
         a_pass = max(len(self.feed) // settings.batch, 1)
@@ -55,14 +56,16 @@ class Loop:
     def _compile(self) -> None:
         variables = list(self.objective.variables.values())
 
-        def step(inputs: Mapping[str, Any], labels: Any, rate: Any, seed: Any) -> Any:
+        def step(inputs: Mapping[str, Any], labels: Any, rate: Any, seed: Any, said: Sequence[Any] | None) -> Any:
             inputs = {name: self.augment[name](x, seed) if name in self.augment else x for name, x in inputs.items()}
+            if said is None and self.memory is not None:
+                said = self.objective.ask(inputs)
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
-                loss, _ = self.objective(inputs, labels, training=True)
+                loss, _ = self.objective(inputs, labels, training=True, said=said)
             self.optimiser.apply(tape.gradient(loss, variables), rate)
             shrink(self.sparse, rate * self.settings.sparsity)
-            return loss
+            return loss, said
 
         def check(inputs: Mapping[str, Any], labels: Any) -> Any:
             return self.objective(inputs, labels, training=False)
@@ -90,20 +93,28 @@ class Loop:
     def _pass(self) -> tuple[float, float]:
         """One epoch, or what the clock leaves of it: mean loss and last rate."""
         losses, rate = [], 0.0
-        for inputs, labels in self.feed.shuffled(self.settings.batch, (self.settings.seed, self.epoch)):
+        view = self.epoch % self.settings.views if self.settings.views else self.epoch
+        for index, (inputs, labels) in enumerate(self.feed.shuffled(self.settings.batch, (self.settings.seed, view))):
             done = self.schedule.progress(self.step)
             if done >= 1:
                 break
             rate = self.schedule.rate(done)
-            losses.append(self._one(inputs, labels, rate))
+            losses.append(self._one(inputs, labels, rate, (view, index)))
             self.step += 1
             self.tick(Progress(min(done, 1.0), self.schedule.left_s(self.step), self.epoch + 1, losses[-1], self.history[-1]))
         return float(np.mean(losses)) if losses else math.nan, rate
 
-    def _one(self, inputs: Mapping[str, Array], labels: Array | None, rate: float) -> float:
-        seed = tf.constant([self.settings.seed, self.step], tf.int32)
+    def _one(self, inputs: Mapping[str, Array], labels: Array | None, rate: float, place: tuple[int, int]) -> float:
+        view, index = place
+        number = view * max(len(self.feed) // self.settings.batch, 1) + index
+        seed = tf.constant([self.settings.seed, number], tf.int32)
         tensors = {name: tf.constant(x) for name, x in inputs.items()}
-        loss = float(self._step(tensors, None if labels is None else tf.constant(labels), tf.constant(rate, tf.float32), seed))
+        known = None if self.memory is None else self.memory.get(place)
+        wanted = None if labels is None else tf.constant(labels)
+        loss, said = self._step(tensors, wanted, tf.constant(rate, tf.float32), seed, known)
+        loss = float(loss)
+        if self.memory is not None and known is None:
+            self.memory[place] = said
         if not math.isfinite(loss):
             raise MexportError(
                 f"training diverged: the loss of step {self.step + 1} is {loss}",

@@ -1,6 +1,6 @@
 """The loss of a student: labels, and what its teacher says, over all outputs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -54,17 +54,23 @@ class Objective:
         adapters = {} if self.features is None else {f"adapter/{name}": a for name, a in self.features.adapters.items()}
         return {**self.student.trainable, **adapters}
 
-    def __call__(self, inputs: Mapping[str, Any], labels: Any, *, training: bool) -> tuple[Any, Any]:
+    @property
+    def memorable(self) -> bool:
+        """Whether all that the teacher says is in its outputs, so that `ask` can be asked ahead."""
+        return self.teacher is not None and self.features is None
+
+    def __call__(self, inputs: Mapping[str, Any], labels: Any, *, training: bool, said: Sequence[Any] | None = None) -> tuple[Any, Any]:
         """The loss, and how many answers are right (None without labels).
 
         Args:
             inputs: By source name, in the source's layout.
             labels: Class indices (n,), or None.
             training: See `Bridge`.
+            said: What `ask` has said of these inputs; None: the teacher is asked now.
         """
         more = () if self.features is None else self.features.names
         got = self.student.values(inputs, [h.value for h in self.heads] + list(more), training=training)
-        parts = [] if self.teacher is None else self._taught(inputs, got, more)
+        parts = [] if self.teacher is None else self._taught(inputs, got, said)
         right = None
         if self.labelled is not None:
             logits = got[self.labelled.value].plain().value
@@ -72,18 +78,30 @@ class Objective:
             right = _right(self.labelled, logits, labels)
         return tf.add_n(parts), right
 
-    def _taught(self, inputs: Mapping[str, Any], got: Mapping[str, Carried], more: tuple[str, ...]) -> list[Any]:
+    def ask(self, inputs: Mapping[str, Any]) -> list[Any]:
+        """What the teacher says of each output, in the Graph's layout."""
+        said = self._values(inputs, ())
+        return [said[t.value].plain().value for _, t in self._pairs]
+
+    def _values(self, inputs: Mapping[str, Any], more: tuple[str, ...]) -> dict[str, Carried]:
         assert self.teacher is not None
         ports = zip(self.student.graph.inputs, self.teacher.graph.inputs, strict=True)
         theirs = {t.source_name: leave(enter(inputs[s.source_name], s), t) for s, t in ports}
         said = self.teacher.values(theirs, [t.value for _, t in self._pairs] + list(more))
-        said = {name: x.like(tf.stop_gradient(x.value)) for name, x in said.items()}
-        parts = [self._head_loss(s, got[s.value], said[t.value]) for s, t in self._pairs]
-        return parts if self.features is None else [*parts, self.features.loss(got, said)]
+        return {name: x.like(tf.stop_gradient(x.value)) for name, x in said.items()}
 
-    def _head_loss(self, head: Head, student: Carried, teacher: Carried) -> Any:
+    def _taught(self, inputs: Mapping[str, Any], got: Mapping[str, Carried], said: Sequence[Any] | None) -> list[Any]:
+        if self.features is not None:
+            values = self._values(inputs, self.features.names)
+            said = [values[t.value].plain().value for _, t in self._pairs]
+            inner = [self.features.loss(got, values)]
+        else:
+            said, inner = self.ask(inputs) if said is None else said, []
+        return [self._head_loss(s, got[s.value].plain().value, answer) for (s, _), answer in zip(self._pairs, said, strict=True)] + inner
+
+    def _head_loss(self, head: Head, student: Any, teacher: Any) -> Any:
         scores = losses.logit_kd if self.settings.distill == "logits" else losses.dist
-        return {**_HEADS, "classes": scores}[head.kind](student.to(teacher.axes).value, teacher.value)
+        return {**_HEADS, "classes": scores}[head.kind](student, teacher)
 
 
 def _label_loss(head: Head, logits: Any, labels: Any) -> Any:

@@ -23,6 +23,7 @@ from exporter.train.feed import Feed, halves
 from exporter.train.fit import fit
 from exporter.train.heads import heads_of, labelled
 from exporter.train.history import Progress
+from exporter.train.objective import Objective
 from exporter.train.schedule import Schedule
 from exporter.train.settings import TrainSettings
 from tests.graphs import graph_from_text
@@ -57,6 +58,25 @@ def test_a_teacher_teaches_without_labels(how: str, teacher: Graph) -> None:
     assert best.held_accuracy is None
     assert best.held_loss <= 0.3 * first.held_loss  # 0.02 to 0.08 of it were seen
     assert [n for n in found.graph.model.graph.initializers if "adapter" in n] == []
+
+
+def test_a_teacher_is_asked_once_about_each_view(teacher: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    settings = TrainSettings(epochs=5, batch=32, views=2, rate=1e-3, distill="logits", flip=True)
+
+    def heard(*answers: np.ndarray) -> np.ndarray:
+        asked.append(len(answers[0]))
+        return answers[0]
+
+    ask = Objective.ask
+    monkeypatch.setattr(Objective, "ask", lambda self, x: [tf.numpy_function(heard, ask(self, x), tf.float32)])
+    kept = fit(residual_net(1), pictures(), settings, teacher=teacher)
+    assert sum(n for n in asked if n == 32) == 2 * 8 * 32  # two views of eight full batches, in five passes; the others are checks
+    monkeypatch.undo()
+    monkeypatch.setattr(Objective, "memorable", False)
+    anew = fit(residual_net(1), pictures(), settings, teacher=teacher)
+    for a, b in zip(kept.history, anew.history, strict=True):
+        assert abs(a.held_loss - b.held_loss) <= 1e-3 * abs(b.held_loss)  # threads add in any order
 
 
 def test_a_student_may_take_its_pictures_in_another_layout(teacher: Graph) -> None:
@@ -149,7 +169,9 @@ def test_outputs_that_could_be_anything_take_labels_or_what_is_told() -> None:
         heads_of(graph, {"zz": "classes"})
 
 
-@pytest.mark.parametrize("wrong", [{"minutes": 0}, {"distill": "dits"}, {"optimiser": "adam"}, {"held_out": 1.0}, {"epochs": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"minutes": 0}, {"distill": "dits"}, {"optimiser": "adam"}, {"held_out": 1.0}, {"epochs": 0}, {"views": -1}]
+)
 def test_settings_that_make_no_sense(wrong: dict[str, float | str]) -> None:
     with pytest.raises(UsageError):
         TrainSettings(**wrong)
