@@ -4,6 +4,7 @@ What it made lies in a folder of its own: the checkpoint while it trains, at the
 """
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ class Case:
         least: Per cent of right answers to reach.
         minutes: Of training.
         seeds: How many runs.
+        channel_step: Widths are multiples of it.
         over_scratch: Points that the pruned net must be above the same architecture trained from fresh weights; None: no control.
         train: More of the settings.
     """
@@ -53,6 +55,7 @@ class Case:
     least: float
     minutes: float
     seeds: int = 1
+    channel_step: int = 8
     over_scratch: float | None = None
     train: tuple[tuple[str, Any], ...] = ()
 
@@ -66,7 +69,7 @@ def smaller(case: Case, net: Net, seed: int) -> Graph:
     """The net, pruned and repaired."""
     x, _ = net.train.pick(REPAIR_SAMPLES)
     samples = {p.name: p.to_graph(x[p.source_name]) for p in net.graph.inputs}
-    return prune(net.graph, Settings(Budget(Measure.MACS, case.share), seed=seed), samples).graph
+    return prune(net.graph, Settings(Budget(Measure.MACS, case.share), channel_step=case.channel_step, seed=seed), samples).graph
 
 
 def afresh(graph: Graph, seed: int) -> Graph:
@@ -101,10 +104,11 @@ def train(name: str, case: Case, arm: str, seed: int, minutes: float) -> None:
     start = start if arm == "pruned" else afresh(start, seed)
     settings = TrainSettings(minutes=minutes, seed=seed, **dict(case.train))
     teacher = None if arm == "scratch" else net.graph
+    fresh = not (folder / "training").exists()
     done = fit(start, net.train, settings, teacher=teacher, keep=folder / "training", tick=_told(folder))
     (folder / "graph").mkdir(exist_ok=True)
     save_graph(done.graph, folder / "graph")
-    (folder / "row.json").write_text(json.dumps(_row(net.graph, done)))
+    (folder / "row.json").write_text(json.dumps(_row(net.graph, done, fresh)))
 
 
 def _told(folder: Path) -> Tick:
@@ -120,8 +124,8 @@ def _told(folder: Path) -> Tick:
     return tick
 
 
-def _row(whole: Graph, done: Trained) -> Row:
-    """What training says; the test pictures are not looked at here."""
+def _row(whole: Graph, done: Trained, fresh: bool) -> Row:
+    """What training says; the test pictures are not looked at here. Time of processors: of all cores, None for a run that was resumed."""
     cost, before = totals(done.graph), totals(whole)
     return {
         "macs": cost.macs / before.macs,
@@ -130,6 +134,7 @@ def _row(whole: Graph, done: Trained) -> Row:
         "best_epoch": done.best.epoch,
         "steps": done.steps,
         "seconds": done.seconds,
+        "cpu_seconds": time.process_time() if fresh else None,
         "stopped": done.stopped,
         "held_accuracy": [e.held_accuracy for e in done.history],
     }
