@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from exporter.train.history import Tick, Trained
     from exporter.train.settings import TrainSettings
 
-RATE = 5e-5
+RATE = 1e-4
 """Peak learning rate: the net is good already, and has only to move by some steps of its weights."""
 
 
@@ -47,15 +47,16 @@ class Retrained:
     trained: "Trained"
 
 
-def qat_settings(minutes: float, seed: int) -> "TrainSettings":
-    """How quantized nets are trained.
+def qat_settings(minutes: float, *, labelled: bool, seed: int = 0) -> "TrainSettings":
+    """How quantized nets are trained: with DIST beside labels; without any, on the teacher's probabilities, as DIST knows no scale.
 
     Raises:
         UsageError: If the minutes are not above 0.
     """
     from exporter.train.settings import TrainSettings
 
-    return TrainSettings(minutes=minutes, rate=RATE, decay=0.0, choose="loss", seed=seed)
+    distill = "dist" if labelled else "logits"
+    return TrainSettings(minutes=minutes, rate=RATE, decay=0.0, distill=distill, choose="loss", seed=seed)
 
 
 def retrain(
