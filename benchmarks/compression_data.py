@@ -57,10 +57,10 @@ def _paths(model: str) -> tuple[Path, Path]:
     if model == FLOWERS:
         photos = kit_data.unpack(kit() / "datasets/tf_flowers/train_1535_short128.tar.gz", folder / "flowers-train")
         return photos, kit_data.flowers(kit(), folder)
-    return _cifar10(folder), kit_data.cifar10(kit(), folder)
+    return cifar10(folder), kit_data.cifar10(kit(), folder)
 
 
-def _cifar10(folder: Path) -> Path:
+def cifar10(folder: Path) -> Path:
     """25,000 training pictures as one file: `train_5000` and `train_more_20000`, class after class."""
     path = folder / "cifar10-train-25000.npz"
     if not path.exists():
