@@ -3,7 +3,7 @@
     MEXPORT_KIT=KIT python -m benchmarks.qat [MODEL.onnx ...] [--minutes 8] [--again]
 
 Without a model it is the kit's ResNet8. A model by path takes the same pictures as they are, and learns from the kit's ResNet8. Calibrated
-on 300 training pictures, trained on 25,000. Learning rate and loss were chosen on a split of the training pictures; test pictures only count.
+on 300 training pictures, trained on 25,000. Learning rate and loss were chosen on a split of training pictures; test pictures only count.
 """
 
 import argparse
