@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bridge, calibration, int8_tables
+from benchmarks import bridge, calibration, int8_tables, qat
 from benchmarks.markdown import table
 from benchmarks.results import FOLDER, Row, Rows
 
@@ -132,6 +132,7 @@ SECTIONS: dict[str, Callable[[Rows], str]] = {
     "int8_build": int8_tables.build,
     "calibration": calibration.section,
     "bridge": bridge.section,
+    "qat": qat.section,
 }
 """Results file to the section made from it."""
 
