@@ -74,6 +74,7 @@ def build_all(
     voice = console or Console(quiet=True)
     clock = Clock(process_age_s() if options.command else 0.0)
     require_host(options.on)
+    _require_use(options, recipe)
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store())
         with clock.stage("open"):
@@ -147,6 +148,7 @@ def plan(source: str | Path, targets: Targets, recipe: Recipe | None = None, **s
     """What `build` would do, without doing it: settings as they come out of target, recipe and flags, passes, problems, bundles."""
     options, chosen, recipe = BuildOptions.of(settings), _chosen(targets), recipe or Recipe()
     require_host(options.on)
+    _require_use(options, recipe)
     with Store() as store, open_source(Path(source), options.load_options()) as opened:
         common = Common(opened, options, store, Clock(), Console(quiet=True), recipe=recipe, aim=Aim.of(chosen))
         return {
@@ -166,10 +168,15 @@ def plan_of(common: Common, tried: Sequence[Order]) -> dict[str, Any]:
         "quantize": order.quantize and {**asdict(order.quantize), "keep_float": sorted(order.quantize.keep_float)},
         "fastest_of": [o.precision for o in tried] if len(tried) > 1 else None,
         "threads": order.threads, "runtime_options": order.runtime_options, "folder": str(order.folder), "up_to_date": there is not None,
-        "passes": [*common.steps[:1], *order.recipe.as_dict()["passes"], *common.steps[1:]],
+        "passes": [*common.steps[:1], *_asked(order.recipe), *common.steps[1:]],
         "preprocessing": {name: prep.as_dict() for name, prep in common.preprocessing.items()},
         "problems": [asdict(p) for p in problems],
     }  # fmt: skip
+
+
+def _asked(recipe: Recipe) -> list[dict[str, Any]]:
+    """A recipe's passes as steps to come."""
+    return [{"pass": p["name"], "settings": {k: v for k, v in p.items() if k != "name"}} for p in recipe.as_dict()["passes"]]
 
 
 def unsupported(target: Target, problems: Sequence[Problem]) -> UnsupportedOpError | None:
@@ -180,6 +187,14 @@ def unsupported(target: Target, problems: Sequence[Problem]) -> UnsupportedOpErr
     named = "; ".join(f"{p.layer} ({p.op}): {p.reason}" for p in fatal)
     count = f"{len(fatal)} layer{'s' if len(fatal) > 1 else ''}"
     return UnsupportedOpError(f"{target.format} cannot express {count}: {named}", hint="cut the model before them with --outputs A,B")
+
+
+def _require_use(options: BuildOptions, recipe: Recipe) -> None:
+    """Data that nothing is trained with are a mistake."""
+    if options.train is not None and not recipe.passes and options.qat is None:
+        raise UsageError(
+            f"--train {options.train}: nothing is trained", hint="--macs 0.5 prunes and trains, --minutes 10 trains, --qat 10 trains int8"
+        )
 
 
 def _chosen(targets: Targets) -> list[Target]:

@@ -79,10 +79,17 @@ def plan_text(facts: Mapping[str, Any]) -> str:
     lines = [facts_text({"source": facts["source"]})]
     for t in facts["targets"]:
         lines += ["", facts_text({t["target"]: {k: v for k, v in t.items() if k not in ("target", "problems", "passes")}})]
-        lines += [f"  {p['pass']}: {changes(p['settings']['changes'])}" for p in t["passes"]]
+        lines += [f"  {p['pass']}: {pass_words(p['settings'])}" for p in t["passes"]]
         lines += [problem_line(p) for p in t["problems"]]
     lines += [f"note: {note}" for note in facts["notes"]]
     return "\n".join(lines)
+
+
+def pass_words(settings: Mapping[str, Any]) -> str:
+    """What an exact pass changed, or what a compression pass is told."""
+    if "changes" in settings:
+        return changes(settings["changes"])
+    return ", ".join(f"{name} = {value}" for name, value in settings.items() if value is not None and value != ())
 
 
 def changes(counts: Mapping[str, int]) -> str:

@@ -173,6 +173,19 @@ def test_what_cannot_be_done_is_refused(words: list[str], code: int, said: str, 
     assert not (tmp_path / "small").exists()
 
 
+def test_data_that_nothing_is_trained_with_are_refused(data: Path, tmp_path: Path) -> None:
+    ended = mexport("build", model_path(), "-t", "onnx-arm64", "--train", data, "-o", tmp_path / "out")
+    assert (ended.code, "nothing is trained" in ended.err) == (2, True), ended.err
+
+
+def test_a_plan_of_compression_trains_nothing(data: Path, recipe: Path, tmp_path: Path) -> None:
+    ended = mexport("plan", model_path(), "-t", "onnx-arm64", "--recipe", recipe, "--train", data, "-o", tmp_path / "out", "--json")
+    assert ended.code == 0, ended.err
+    passes = ended.facts["targets"][0]["passes"]
+    assert [p["pass"] for p in passes] == ["clean", "PruneChannels", "Distill", "fold"]
+    assert "PruneChannels: macs = 0.5, score = l2" in mexport("plan", model_path(), "-t", "onnx-arm64", "--macs", "0.5").out
+
+
 def test_a_teacher_of_another_kind_is_refused(data: Path, tmp_path: Path) -> None:
     from tests.small_models import classifier
 
