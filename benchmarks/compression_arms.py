@@ -13,6 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from benchmarks.compression_data import Net, opened
+from benchmarks.compression_latency import ratios
 from benchmarks.results import Row
 from benchmarks.sources import work_folder
 from exporter.accuracy import score
@@ -48,6 +49,7 @@ class Case:
         channel_step: Widths are multiples of it.
         over_scratch: Points that the pruned net must be above the same architecture trained from fresh weights; None: no control.
         train: More of the settings.
+        timed: Whether latencies in onnxruntime and LiteRT are compared as well.
     """
 
     model: str
@@ -58,6 +60,7 @@ class Case:
     channel_step: int = 8
     over_scratch: float | None = None
     train: tuple[tuple[str, Any], ...] = ()
+    timed: bool = False
 
 
 def folder_of(name: str, arm: str, seed: int) -> Path:
@@ -142,8 +145,10 @@ def _row(whole: Graph, done: Trained, fresh: bool) -> Row:
 
 def tested(name: str, case: Case, arm: str, seed: int) -> Row:
     """A finished run's row with its right answers on the test pictures."""
-    folder = folder_of(name, arm, seed)
-    return {**json.loads((folder / "row.json").read_text()), **right_answers(load_graph(folder / "graph"), opened(case.model).test)}
+    folder, net = folder_of(name, arm, seed), opened(case.model)
+    graph = load_graph(folder / "graph")
+    latency = {"latency": ratios(net.graph, graph, net.train)} if case.timed else {}
+    return {**json.loads((folder / "row.json").read_text()), **right_answers(graph, net.test), **latency}
 
 
 def right_answers(graph: Graph, data: Dataset) -> Row:
