@@ -51,7 +51,8 @@ def _trained(common: Common, order: Order, result: Quantized) -> Retrained:
     given, data, teacher = common.options, common.train_data, common.teacher or common.finished
     assert given.qat is not None
     assert data is not None
-    settings = qat_settings(given.qat, labelled=data.labels is not None, seed=given.seed)
+    itself = common.teacher is None and common.compressed is None
+    settings = qat_settings(given.qat, labelled=data.labels is not None, itself=itself, seed=given.seed)
     graphs = [weights_sha256(g) for g in (result.graph, result.draft.graph, teacher)]
     place = common.store.place("model", common.store.key("model", qat=settings, graphs=graphs, data=data.sha256))
     calibration = common.calibrated.calibration

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from exporter.train.history import Tick, Trained
     from exporter.train.settings import TrainSettings
 
-RATE = 1e-4
-"""Peak learning rate: the net is good already, and has only to move by some steps of its weights."""
+OWN_RATE, RATE = 5e-5, 2e-4
+"""Peak learning rates: of a net that learns from itself without rounding, and has only to move by some steps of its weights; and of one
+with another teacher, which has more to learn."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,14 @@ class Retrained:
     trained: "Trained"
 
 
-def qat_settings(minutes: float, *, labelled: bool, seed: int = 0) -> "TrainSettings":
-    """How quantized nets are trained: with DIST beside labels; without any, on the teacher's probabilities, as DIST knows no scale.
+def qat_settings(minutes: float, *, labelled: bool, itself: bool, seed: int = 0) -> "TrainSettings":
+    """How quantized nets are trained.
+
+    Args:
+        minutes: Of the whole training.
+        labelled: Whether the data have labels: DIST beside them; else the teacher's probabilities, as DIST alone knows no scale.
+        itself: Whether it learns from its own float Graph, not from another net or from what it was before it was compressed.
+        seed: Of everything random.
 
     Raises:
         UsageError: If the minutes are not above 0.
@@ -56,7 +63,7 @@ def qat_settings(minutes: float, *, labelled: bool, seed: int = 0) -> "TrainSett
     from exporter.train.settings import TrainSettings
 
     distill = "dist" if labelled else "logits"
-    return TrainSettings(minutes=minutes, rate=RATE, decay=0.0, distill=distill, choose="loss", seed=seed)
+    return TrainSettings(minutes=minutes, rate=OWN_RATE if itself else RATE, decay=0.0, distill=distill, choose="loss", seed=seed)
 
 
 def retrain(

@@ -100,11 +100,12 @@ def test_sums_that_would_overflow_raise_their_scale(calibration: Calibration, tm
 
 
 def test_usual_settings() -> None:
-    with_labels, without = (qat_settings(2.5, labelled=labelled, seed=7) for labelled in (True, False))
+    with_labels, without = (qat_settings(2.5, labelled=labelled, itself=labelled, seed=7) for labelled in (True, False))
     assert (with_labels.minutes, with_labels.seed, with_labels.choose) == (2.5, 7, "loss")
     assert (with_labels.distill, without.distill) == ("dist", "logits")
+    assert with_labels.peak_rate < without.peak_rate  # who learns from itself has little to learn
     with pytest.raises(UsageError):
-        qat_settings(0, labelled=True)
+        qat_settings(0, labelled=True, itself=True)
 
 
 RUN = """
