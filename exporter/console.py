@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Console as Terminal
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 Tick = Callable[[int], None]
 """Told how much is done so far."""
@@ -94,11 +94,13 @@ class Console:
 
     def _bar(self, total: int | None) -> Progress:
         count = [] if total is None else [BarColumn(), MofNCompleteColumn()]
+        left = [] if total is None else [TextColumn("left"), TimeRemainingColumn()]
         return Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             *count,
             TimeElapsedColumn(),
+            *left,
             console=self.terminal,
             transient=not self.verbose,
         )

@@ -1,6 +1,5 @@
 """Try models: count right answers, and take times. What `mexport eval` and `mexport bench` call."""
 
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from exporter.console import Console
 from exporter.data import InputSpec, open_data
 from exporter.errors import DataError, UsageError
 from exporter.latency import Latency, measure, versus
-from exporter.place import require_host
+from exporter.place import host_name, require_host
 from exporter.preprocessing import Preprocessing, make
 from exporter.proving.subject import BARE, Subject, only_scores, subjects
 from exporter.sources.open import LoadOptions, open_source
@@ -156,14 +155,7 @@ def bench_paths(
         raise DataError("nothing to time", hint="give bundles or files")
     results = [{"name": s.name, **_latency(s, runs, warmup, seed, voice).as_dict()} for s in found]
     comparisons = [_versus(found[0], other, pairs, seed, voice) for other in found[1:]]
-    host = f"{platform.machine()} {processor()}"
-    return {"host": host, "threads": found[0].threads, "runs": runs, "results": results, "comparisons": comparisons}
-
-
-def processor() -> str:
-    """The processor's own name (Linux), or nothing."""
-    with open("/proc/cpuinfo") as facts:
-        return next((line.split(":", 1)[1].strip() for line in facts if line.startswith("model name")), "")
+    return {"host": host_name(), "threads": found[0].threads, "runs": runs, "results": results, "comparisons": comparisons}
 
 
 def _latency(subject: Subject, runs: int, warmup: int, seed: int, console: Console) -> Latency:

@@ -12,6 +12,18 @@ def names(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()
 
 
+def counts(text: str | None, flag: str) -> tuple[int, ...]:
+    """`16,24,32` to numbers of 1 and more.
+
+    Raises:
+        UsageError: If it is anything else; names the flag.
+    """
+    words = names(text)
+    if not all(w.isdecimal() and int(w) for w in words):
+        raise UsageError(f"{flag} {text}: whole numbers of 1 or more are needed", hint=f"{flag} 16,24,32")
+    return tuple(int(w) for w in words)
+
+
 def shapes(texts: Sequence[str] | None) -> dict[str | None, tuple[int, ...]]:
     """`[NAME=]1,224,224,3`, repeated, to shapes by input name; None stands for the only input."""
     found: dict[str | None, tuple[int, ...]] = {}

@@ -19,14 +19,13 @@ Side = tuple[OpenEngine, dict[str, Array]]
 """What `exporter.latency` times: how the engine is opened, and one sample by the file's own names."""
 
 
-def side(graph: Graph, format: str, folder: Path, *, threads: int = 1, seed: int = 0) -> Side:
-    """Write a Graph in float32 as a build would, cleaned and folded, and feed it noise.
+def written(graph: Graph, format: str, folder: Path, *, seed: int = 0) -> tuple[Path, dict[str, Array]]:
+    """Write a Graph in float32 as a build would, cleaned and folded; the file, and one sample of noise by its own names.
 
     Args:
         graph: A float Graph; it stays as it is.
         format: "ncnn", "tflite" or "onnx".
         folder: Where the file goes; made if missing.
-        threads: Of the engine.
         seed: Of the noise.
 
     Raises:
@@ -36,13 +35,22 @@ def side(graph: Graph, format: str, folder: Path, *, threads: int = 1, seed: int
     clean(finished)
     fold(finished)
     folder.mkdir(parents=True, exist_ok=True)
-    written = load_writer(format).write(finished, folder, WriteOptions())
+    made = load_writer(format).write(finished, folder, WriteOptions())
     shapes = {str(v.name): shape_of(v) for v in finished.model.graph.inputs}
     rng = np.random.default_rng(seed)
     whole = {p.name for p in finished.inputs if np.issubdtype(np.dtype(p.dtype), np.integer)}
-    feeds = {t.name: _noise(rng, t, shapes[t.graph_name], whole=t.graph_name in whole) for t in written.inputs}
+    return made.path, {t.name: _noise(rng, t, shapes[t.graph_name], whole=t.graph_name in whole) for t in made.inputs}
+
+
+def side(graph: Graph, format: str, folder: Path, *, threads: int = 1) -> Side:
+    """Write a Graph, ready to be timed; arguments as in `written`.
+
+    Raises:
+        UnsupportedOpError: If the format cannot express a layer; names all of them.
+    """
+    path, feeds = written(graph, format, folder)
     engine = ENGINES[format]
-    return partial(open_engine, engine, written.path, threads=threads, options=runtime_options(engine, "fp32")), feeds
+    return partial(open_engine, engine, path, threads=threads, options=runtime_options(engine, "fp32")), feeds
 
 
 def _noise(rng: np.random.Generator, tensor: Tensor, shape: tuple[int, ...], *, whole: bool) -> Array:

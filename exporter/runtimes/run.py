@@ -1,5 +1,6 @@
 """Run a written file in its real engine, in a child process with a time limit."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,3 +36,24 @@ def open_engine(runtime: str, path: Path, *, threads: int = 1, options: dict[str
         raise unknown_name("runtime", runtime, RUNTIMES)
     setup = {"path": str(path), "threads": threads, "options": options or {}}
     return Child(RUNTIMES[runtime], setup, what=f"{runtime} on {path.name}", timeout_s=timeout_s)
+
+
+def open_panel(
+    runtime: str, paths: Sequence[Path], *, threads: int = 1, options: dict[str, Any] | None = None, timeout_s: float = 900.0
+) -> Child:
+    """Start one process of the engine that holds several files, to time them turn by turn; its verbs are those of `runtimes.panel`.
+
+    Args:
+        runtime: "ncnn", "litert" or "onnxruntime".
+        paths: The artifacts' main files.
+        threads: Threads of the engine.
+        options: As for `open_engine`.
+        timeout_s: Limit of one call.
+
+    Raises:
+        EngineError: If the engine refuses a file or crashes on it.
+    """
+    if runtime not in RUNTIMES:
+        raise unknown_name("runtime", runtime, RUNTIMES)
+    setup = {"module": RUNTIMES[runtime], "paths": [str(p) for p in paths], "threads": threads, "options": options or {}}
+    return Child("runtimes.panel", setup, what=f"{runtime} on {len(paths)} files", timeout_s=timeout_s)

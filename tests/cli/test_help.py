@@ -6,7 +6,7 @@ import pytest
 from exporter import __version__
 from tests.command import ROOT, mexport
 
-COMMANDS = ["build", "plan", "inspect", "verify", "eval", "bench", "to-keras", "report", "doctor"]
+COMMANDS = ["build", "plan", "inspect", "verify", "eval", "bench", "sweep", "to-keras", "report", "doctor"]
 NESTED = [("targets", "list"), ("targets", "show"), ("targets", "validate"), ("cache", "ls"), ("cache", "gc")]
 HEAVY = ("numpy", "onnx", "onnx_ir", "onnxruntime", "tensorflow", "keras", "ncnn", "ai_edge_litert", "PIL", "h5py")
 
