@@ -47,6 +47,7 @@ class Loop:
         self.best: Epoch
         self.best_weights: dict[str, Array] = {}
         self.memory: dict[tuple[int, int], Any] | None = {} if settings.views and objective.memorable else None
+        self._held_said: dict[int, Any] = {}
         self._compile()
         spent = self._resume()
         a_pass = max(len(self.feed) // settings.batch, 1)
@@ -67,8 +68,10 @@ class Loop:
             shrink(self.sparse, rate * self.settings.sparsity)
             return loss, said
 
-        def check(inputs: Mapping[str, Any], labels: Any) -> Any:
-            return self.objective(inputs, labels, training=False)
+        def check(inputs: Mapping[str, Any], labels: Any, said: Sequence[Any] | None) -> Any:
+            if said is None and self.objective.memorable:
+                said = self.objective.ask(inputs)
+            return *self.objective(inputs, labels, training=False, said=said), said
 
         self._step, self._check = (tf.function(f, reduce_retracing=True) for f in (step, check))
 
@@ -135,9 +138,10 @@ class Loop:
 
     def _held_out(self) -> tuple[float, float | None]:
         total, right, seen = 0.0, 0, 0
-        for inputs, labels in self.held.in_order(self.settings.batch):
+        for index, (inputs, labels) in enumerate(self.held.in_order(self.settings.batch)):
             count = len(next(iter(inputs.values())))
-            loss, answers = self._check({n: tf.constant(x) for n, x in inputs.items()}, None if labels is None else tf.constant(labels))
+            tensors, wanted = {n: tf.constant(x) for n, x in inputs.items()}, None if labels is None else tf.constant(labels)
+            loss, answers, self._held_said[index] = self._check(tensors, wanted, self._held_said.get(index))
             total, seen = total + float(loss) * count, seen + count
             right += 0 if answers is None else int(answers)
         return total / seen, None if self.objective.labelled is None else right / seen
