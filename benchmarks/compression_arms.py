@@ -44,7 +44,9 @@ class Case:
         model: Of the kit, below `models`.
         share: Of the MACs that may be left.
         least: Per cent of right answers to reach.
-        minutes: Of training.
+        minutes: Of training, by the clock; what processors need is written down as well.
+        epochs: Of the pruned net and of the control instead, which give the same numbers on a busy machine: about the same processor time,
+            as the control asks no teacher.
         seeds: How many runs.
         channel_step: Widths are multiples of it.
         over_scratch: Points that the pruned net must be above the same architecture trained from fresh weights; None: no control.
@@ -56,6 +58,7 @@ class Case:
     share: float
     least: float
     minutes: float
+    epochs: tuple[int, int] | None = None
     seeds: int = 1
     channel_step: int = 8
     over_scratch: float | None = None
@@ -99,13 +102,14 @@ def _fresh(node: ir.Node, index: int, old: Array, rng: np.random.Generator) -> A
     return np.asarray(rng.standard_normal(old.shape) * np.sqrt(2 / np.prod(reads)), np.float32)
 
 
-def train(name: str, case: Case, arm: str, seed: int, minutes: float) -> None:
-    """Prune, train, and write down what came out; goes on where a killed run was."""
+def train(name: str, case: Case, arm: str, seed: int, minutes: float | None) -> None:
+    """Prune, train, and write down what came out; goes on where a killed run was. Minutes go before the case's epochs."""
     folder, net = folder_of(name, arm, seed), opened(case.model)
     folder.mkdir(parents=True, exist_ok=True)
     start = smaller(case, net, seed)
     start = start if arm == "pruned" else afresh(start, seed)
-    settings = TrainSettings(minutes=minutes, seed=seed, **dict(case.train))
+    epochs = None if minutes or case.epochs is None else case.epochs[arm == "scratch"]
+    settings = TrainSettings(minutes=minutes or case.minutes, epochs=epochs, seed=seed, **dict(case.train))
     teacher = None if arm == "scratch" else net.graph
     fresh = not (folder / "training").exists()
     done = fit(start, net.train, settings, teacher=teacher, keep=folder / "training", tick=_told(folder))
