@@ -229,11 +229,13 @@ class Common:
 
     @cached_property
     def floor(self) -> float:
-        """How far one rounding step moves the outputs on these samples."""
-        return self._floor(self.samples)
+        """How far one rounding step moves the outputs on these samples; of a compressed model, its own."""
+        made = self.compressed
+        return max(self._floor(self.samples), 0.0 if made is None else self._floor(self.samples, made.graph))
 
-    def _floor(self, samples: dict[str, Array]) -> float:
-        return max(rounding_floor(self.raw, to_graph(self.raw.inputs, samples)).values())
+    def _floor(self, samples: dict[str, Array], graph: Graph | None = None) -> float:
+        graph = graph or self.raw
+        return max(rounding_floor(graph, to_graph(graph.inputs, samples)).values())
 
     @cached_property
     def labelled(self) -> Dataset:
