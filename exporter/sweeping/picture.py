@@ -36,10 +36,9 @@ def _panel(sweep: Sweep, x: float, y: float) -> list[str]:
         return x + EDGE + WIDE * (width - first) / max(last - first, 1), y + EDGE + HIGH * (1 - min(relative, top) / top)
 
     title = f"{sweep.layer} ({sweep.op} {'x'.join(map(str, sweep.shape_in))}), {sweep.engine}, step {sweep.step}"
-    parts = [_text(x + EDGE, y + EDGE - 22, title if len(title) <= 66 else f"…{title[-65:]}", "font-weight='bold'")]
-    parts.append(
-        _text(x + EDGE, y + EDGE - 8, f"time of {sweep.channels} channels = 1; green: worth pruning to, red: slower than a wider one")
-    )
+    parts = [_text(x + EDGE, y + EDGE - 22, title if len(title) <= 60 else f"…{title[-59:]}", "font-weight='bold'")]
+    key = f"1 = time of {sweep.channels} channels; green pays, red: slower than a wider one"
+    parts.append(_text(x + EDGE, y + EDGE - 8, key))
     for level in (0.0, 0.25, 0.5, 0.75, 1.0):
         left, line = at(first, level), at(last, level)
         parts += [_line(left, line, "#e0e0e0"), _text(left[0] - 26, left[1] + 4, f"{level:g}")]

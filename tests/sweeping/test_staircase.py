@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from exporter.sweeping.staircase import Point, best_step, plateaus, step_of, tolerance, wasted, worth
+from exporter.sweeping.staircase import NOISE, Point, best_step, plateaus, step_of, tolerance, wasted, worth
 from exporter.sweeping.widths import COARSE, MOST, default_widths
 
 NOISES = (0.0, 0.01, 0.02)
@@ -22,7 +22,7 @@ def points(channels: int, step: int, *, noise: float = 0.0, more: float = 0.0, f
     return [Point(w, t, t - 2 * noise, t + 2 * noise, t, t, 50) for w, t in zip(widths, found, strict=True)]
 
 
-VISIBLE = [(c, s, n) for c in (64, 144, 512) for s in (4, 8, 16) for n in NOISES if n <= 0.3 * s / c]
+VISIBLE = [(c, s, n) for c in (64, 144, 512) for s in (4, 8, 16) for n in NOISES if max(n, NOISE) <= 0.3 * s / c]
 """Stairs that are higher than the noise."""
 
 
