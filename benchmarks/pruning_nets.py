@@ -15,6 +15,9 @@ from exporter.sources.open import LoadOptions, open_source
 DETECTORS = {"ultraface": "ultraface_320/version-slim-320.onnx", "fastestdet": "fastestdet_coco/FastestDet.onnx"}
 """Of the kit."""
 
+FLOWERS = {"flowers_v2_0.35": "keras/st_flowers_mobilenet_v2_0.35_128/mobilenet_v2_0.35_128.h5"}
+"""A small trained classifier of the kit."""
+
 
 def classifiers() -> list[str]:
     """The nets of the issue: all of tests/nets.py but MobileNet V1."""
@@ -30,12 +33,13 @@ def cleaned(name: str, folder: Path) -> Graph:
     """A net's Graph, cleaned but not folded.
 
     Args:
-        name: One of `classifiers` or DETECTORS.
+        name: One of `classifiers`, DETECTORS or FLOWERS.
         folder: Where Graphs are kept, made once.
     """
     place = folder / f"{name}-graph"
     if not place.exists():
-        path = kit() / "models/onnx" / DETECTORS[name] if name in DETECTORS else keras_file(name)
+        ours = {**{n: f"onnx/{p}" for n, p in DETECTORS.items()}, **FLOWERS}
+        path = kit() / "models" / ours[name] if name in ours else keras_file(name)
         with open_source(path, LoadOptions()) as source:
             graph = source.load()
         clean(graph)
