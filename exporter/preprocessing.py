@@ -76,7 +76,7 @@ class Preprocessing:
         return Preprocessing(tuple(facts["mean"]), tuple(facts["std"]), facts["color"], facts["resize"], facts["assumed"])
 
     def normalize(self, x: Array, channel_axis: int | None = -1) -> Array:
-        """(x - mean) / std as float32.
+        """(x - mean) / std as float32; infinite where x is beyond it.
 
         Args:
             x: Values in 0..255 (or whatever the model was trained on), any type, any shape.
@@ -86,7 +86,8 @@ class Preprocessing:
             DataError: If mean or std are given a channel and x has no such axis of that length.
         """
         mean, std = (self._along(np.array(numbers, np.float32), x, channel_axis) for numbers in (self.mean, self.std))
-        return np.asarray((x.astype(np.float32) - mean) / std, np.float32)
+        with np.errstate(over="ignore"):
+            return np.asarray((x.astype(np.float32) - mean) / std, np.float32)
 
     def _along(self, numbers: Array, x: Array, axis: int | None) -> Array:
         if len(numbers) == 1:

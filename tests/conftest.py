@@ -8,10 +8,12 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests import kit_data as sets
@@ -38,6 +40,17 @@ def private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEXPORT_CACHE", str(folder))
         yield folder
+
+
+FRESH = np.random.default_rng(0).bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def own_draws() -> None:
+    """Every module's RNG starts anew: what a test draws does not depend on which tests ran before it in its process."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("tests.") and isinstance(getattr(module, "RNG", None), np.random.Generator):
+            module.RNG.bit_generator.state = FRESH
 
 
 @pytest.fixture(scope="session")

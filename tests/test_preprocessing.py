@@ -103,6 +103,10 @@ def test_wrong_settings_are_named(settings: dict[str, object], message: str) -> 
         Preprocessing(**settings)  # type: ignore[arg-type]
 
 
+def test_numbers_beyond_float32_become_infinite() -> None:
+    assert Preprocessing((0.0,), (2.0,)).normalize(np.array([1e300, -1e300, 3.0])).tolist() == [np.inf, -np.inf, 1.5]
+
+
 def test_words_of_flags() -> None:
     assert parse_numbers("123.7,116.3, 103.5", "mean") == (123.7, 116.3, 103.5)
     with pytest.raises(UsageError, match="--std 1;2"):
