@@ -6,6 +6,7 @@ What takes long is cached in the store; a key holds the source's sha256, every s
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,21 @@ def raw_graph(source: Source, options: LoadOptions, store: Store) -> Graph:
     """The source as a Graph; from the store where a framework would have to start. An .onnx is read afresh, which is quicker."""
     if source.info.format == "onnx":
         return _load(source)
-    key = store.key("graph", **identity(source.info.sha256, options))
+    key = source_key(source.info.sha256, options, store)
     found = store.get("graph", key)
     if found is None:
         graph = _load(source)
         with store.put("graph", key) as folder:
             save_graph(graph, folder)
         return graph
-    return load_graph(found)
+    graph = load_graph(found)
+    graph.name = source.name
+    return graph
+
+
+def source_key(source_sha256: str, options: LoadOptions, store: Store) -> str:
+    """What the store knows a source's Graph by: whatever it is called."""
+    return store.key("graph", **identity(source_sha256, replace(options, name=None)))
 
 
 def _load(source: Source) -> Graph:
@@ -104,7 +112,7 @@ def reference(source: Source, options: LoadOptions, inputs: Mapping[str, Array],
         inputs: By source name, in the source's layout, axis 0 counts samples.
         store: Where they are kept.
     """
-    key = store.key("reference", inputs=sha256_of(inputs), **identity(source.info.sha256, options))
+    key = store.key("reference", inputs=sha256_of(inputs), **identity(source.info.sha256, replace(options, name=None)))
     found = store.get("reference", key)
     if found is not None:
         with np.load(found / "outputs.npz", allow_pickle=False) as stored:

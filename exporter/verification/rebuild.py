@@ -8,7 +8,7 @@ from exporter.array import Array
 from exporter.building.deliver import LABELS
 from exporter.building.describe import describe
 from exporter.building.quantized import REAL, ROUNDED, graph_key
-from exporter.building.stages import finished_graph, folded_graph, identity, input_specs, raw_graph, reference
+from exporter.building.stages import finished_graph, folded_graph, input_specs, raw_graph, reference, source_key
 from exporter.bundle import Bundle, Reference, sha256_file
 from exporter.compression.kept import Kept
 from exporter.data import open_data
@@ -70,7 +70,7 @@ def graph_of(bundle: Bundle, source: Path | None, trust: bool, store: Store) -> 
     options, compression = _options(bundle, trust), bundle.manifest.get("compression")
     if compression is not None:
         return compressed_of(bundle, compression["key"], store)
-    found = store.get("graph", store.key("graph", **identity(bundle.manifest["source"]["sha256"], options)))
+    found = store.get("graph", source_key(bundle.manifest["source"]["sha256"], options, store))
     if found is not None:
         return finished_graph(load_graph(found))[0]
     with _source(bundle, source, trust) as opened:
