@@ -36,6 +36,14 @@ def test_a_bundle_says_how_it_was_trained(built, target):
     assert "training with rounded numbers" in (built / f"fashion--{target}" / "report.md").read_text()
 
 
+def test_a_training_that_is_done_is_taken_from_the_store(built, tmp_path):
+    ended = mexport("build", "-t", TARGETS[1], "--precision", "int8", *TRAINED, "-o", tmp_path)
+    assert ended.code == 0, ended.err
+    first, again = (facts_of(out, TARGETS[1]) for out in (built, tmp_path))
+    assert again["steps"][-1]["history"] == first["steps"][-1]["history"]
+    assert [f["sha256"] for f in again["files"]] == [f["sha256"] for f in first["files"]]
+
+
 def test_other_minutes_are_another_build(built):
     words = ["0.3" if word == "0.2" else word for word in TRAINED]
     ended = mexport("build", "-t", TARGETS[0], "--precision", "int8", *words, "-o", built)
