@@ -96,7 +96,7 @@ def bridge_step(net: Any, x: Any, y: Any) -> Callable[[], Any]:
         optimiser.apply(tape.gradient(loss, list(bridge.trainable.values())), RATE)
         return loss
 
-    compiled = tf.function(step)
+    compiled = tf.function(step, autograph=False)
     return lambda: float(compiled(x, y))
 
 

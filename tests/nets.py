@@ -77,11 +77,11 @@ def squeezenet() -> Any:
     return keras.Model(image, layers.GlobalAveragePooling2D(name="pool10")(x), name="squeezenet")
 
 
-def shufflenet_v1(groups: int = 3) -> Any:
+def shufflenet_v1(groups: int = 3, repeats: tuple[int, ...] = (4, 8, 4)) -> Any:
     """ShuffleNet, https://arxiv.org/abs/1707.01083."""
     image, x = _stem("conv1")
-    for stage, (channels, repeats) in enumerate(((240, 4), (480, 8), (960, 4))):
-        for block in range(repeats):
+    for stage, (channels, blocks) in enumerate(zip((240, 480, 960), repeats, strict=True)):
+        for block in range(blocks):
             name, first = f"s{stage}b{block}", block == 0
             out = channels - x.shape[-1] if first else channels
             y = _point(x, channels // 4, f"{name}_g1", groups=1 if stage == 0 and first else groups)
@@ -95,11 +95,11 @@ def shufflenet_v1(groups: int = 3) -> Any:
     return _classify(image, x, "shufflenet_v1")
 
 
-def shufflenet_v2() -> Any:
+def shufflenet_v2(repeats: tuple[int, ...] = (4, 8, 4)) -> Any:
     """ShuffleNet V2, https://arxiv.org/abs/1807.11164."""
     image, x = _stem("conv1")
-    for stage, (channels, repeats) in enumerate(((116, 4), (232, 8), (464, 4))):
-        for block in range(repeats):
+    for stage, (channels, blocks) in enumerate(zip((116, 232, 464), repeats, strict=True)):
+        for block in range(blocks):
             name, half, strides = f"s{stage}b{block}", channels // 2, 2 if block == 0 else 1
             if block == 0:
                 left, right = _point(_depth(x, 2, f"{name}_left"), half, f"{name}_left_p"), x

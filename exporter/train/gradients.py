@@ -49,7 +49,7 @@ class Question:
         self.task = None if labels is None else Objective(student, None, TrainSettings(distill="none"), labels)
         self.pairs = [] if labels is not None or teacher is None else paired(heads_of(student.graph, {}), student.graph, teacher.graph)
         self.variables = list(student.trainable.values())
-        self._gradient = tf.function(self._gradient_of, reduce_retracing=True)
+        self._gradient = tf.function(self._gradient_of, reduce_retracing=True, autograph=False)
 
     def __call__(self, batch: Batch) -> list[Any]:
         """The gradient of each variable, None for those that the loss does not know."""

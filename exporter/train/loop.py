@@ -73,7 +73,8 @@ class Loop:
                 said = self.objective.ask(inputs)
             return *self.objective(inputs, labels, training=False, said=said), said
 
-        self._step, self._check = (tf.function(f, reduce_retracing=True) for f in (step, check))
+        # No branch here depends on a tensor, and autograph would rewrite every function on the way: most of the time of a trace.
+        self._step, self._check = (tf.function(f, reduce_retracing=True, autograph=False) for f in (step, check))
 
     def run(self) -> str:
         """Train to the end; why it ended: "minutes", "epochs" or "patience"."""

@@ -46,7 +46,7 @@ def test_every_weight_has_a_gradient(name: str) -> None:
     bridge = Bridge(graph)
     inputs = {p.source_name: x for p, x in zip(graph.inputs, random_inputs(graph, samples=2).values(), strict=True)}
 
-    @tf.function
+    @tf.function(autograph=False)
     def gradients() -> list[tf.Tensor | None]:
         with tf.GradientTape() as tape:
             loss = tf.add_n([tf.reduce_sum(tf.square(y)) for y in bridge(inputs, training=True).values() if y.dtype.is_floating])

@@ -20,7 +20,7 @@ from exporter.train.parity import difference
 from exporter.train.separate import separate
 from exporter.train.to_keras.export import build, save
 from tests.graphs import graph_from_text, random_inputs
-from tests.train.test_bridge import cleaned, samples_of, small
+from tests.train.test_bridge import NETS, cleaned, samples_of, small
 from tests.train.test_ops import ALL, ROUNDING
 from tests.train.training_data import residual_net
 
@@ -72,10 +72,6 @@ def test_agrees_or_is_refused(name: str) -> None:
     ends = (*graph.model.graph.inputs, *graph.model.graph.outputs)
     fixed = any(isinstance(d, int) for v in ends for d in list(v.shape or [])[:1])
     assert max(difference(Answers(model, graph), graph, random_inputs(graph, samples=1 if fixed else 2)).values()) <= ROUNDING
-
-
-NETS = ["MobileNetV2", *(pytest.param(n, marks=pytest.mark.slow) for n in ("MobileNetV3Small", "DenseNet121", "EfficientNetB0",
-        "shufflenet_v1", "shufflenet_v2", "squeezenet"))]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NETS)
