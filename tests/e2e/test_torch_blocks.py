@@ -17,6 +17,8 @@ from tests.sources.torch_graphs import model
 
 TARGETS = ["ncnn-arm64", "tflite-arm64", "onnx-arm64"]
 BATCH = pytest.mark.parametrize("free", [False, True], ids=["one", "free"])
+MERGED = ["attention_bmm", "swin_shifted", "mobilevit"]
+"""One of each way to merge the batch with other axes: heads, windows, patches."""
 
 
 def read(proto: onnx.ModelProto, tmp_path: Path) -> Graph:
@@ -25,8 +27,7 @@ def read(proto: onnx.ModelProto, tmp_path: Path) -> Graph:
         return source.load()
 
 
-@BATCH
-@pytest.mark.parametrize("name", BLOCKS)
+@pytest.mark.parametrize(("name", "free"), [*((name, True) for name in BLOCKS), *((name, False) for name in MERGED)])
 def test_builds_in_every_format(name: str, free: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEXPORT_CACHE", str(tmp_path / "cache"))
     path = tmp_path / f"{name}.onnx"
@@ -45,7 +46,16 @@ def test_batch_is_in_front(name: str, free: bool, tmp_path: Path) -> None:
     assert all(str(v.shape[0]) == "N" for n in graph.nodes for v in n.outputs if v.shape is not None)
 
 
-@pytest.mark.parametrize("name", ["attention_bmm", "swin_shifted", "mobilevit"])
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_fixed_batch_changes_no_operator(name: str, tmp_path: Path) -> None:
+    """So that what is built from the file with a free batch is built from the other too."""
+    one, free = (read(traced(name, free=f), tmp_path) for f in (False, True))
+    clean(one)
+    clean(free)
+    assert [n.op_type for n in one.nodes] == [n.op_type for n in free.nodes]
+
+
+@pytest.mark.parametrize("name", MERGED)
 def test_same_for_any_batch_as_onnxruntime(name: str, tmp_path: Path) -> None:
     """A file with a free batch, run by onnxruntime on three samples at once: its own merging of axes against ours."""
     import onnxruntime as ort

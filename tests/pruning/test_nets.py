@@ -15,9 +15,10 @@ from exporter.pruning.norms import reestimated
 from exporter.pruning.proof import require_exact
 from exporter.pruning.repair import repair
 from exporter.pruning.widths import LOWEST, Budget, Measure, plan_of
+from exporter.sources.keras import lower_model
 from exporter.sources.open import LoadOptions, open_source
 from tests import kit_data as kit_sets
-from tests.nets import NAMES, pictures, saved
+from tests.nets import NAMES, build, pictures
 
 HALF = Budget(Measure.MACS, 0.5)
 EXACT = 1e-5
@@ -37,6 +38,13 @@ def noise(graph: Graph) -> dict[str, Array]:
     return {str(value.name): pictures(2, (height, width, channels), seed=7).transpose(0, 3, 1, 2)}
 
 
+def lowered(name: str) -> Graph:
+    """One of the well-known nets, without the way through a file and another process."""
+    graph = lower_model(build(name), name=name)
+    clean(graph)
+    return graph
+
+
 def check(graph: Graph) -> None:
     plan = plan_of(graph, HALF)
     pruned = plan.apply()
@@ -47,8 +55,8 @@ def check(graph: Graph) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_classifier(name: str, tmp_path: Path):
-    check(load(saved(name, tmp_path)))
+def test_classifier(name: str):
+    check(lowered(name))
 
 
 @pytest.mark.parametrize("file", ["ultraface_320/version-slim-320.onnx", "fastestdet_coco/FastestDet.onnx"])
