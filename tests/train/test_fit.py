@@ -188,13 +188,13 @@ def test_schedule() -> None:
 
 
 def test_held_out_samples_are_not_trained_on() -> None:
-    train, held = halves(pictures(), 0.1, 3, 2000)
+    train, held = halves(pictures(), 0.1, 3)
     assert (len(train), len(held)) == (270, 30)
     assert not set(train.indices.tolist()) & set(held.indices.tolist())
     seen = [labels for _, labels in train.shuffled(32, (0, 0))]
     assert [len(labels) for labels in seen] == [32] * 8
     with pytest.raises(DataError, match="too few"):
-        halves(pictures().some(4), 0.1, 3, 2000)
+        halves(pictures().some(4), 0.1, 3)
 
 
 def test_data_beyond_memory_are_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
