@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bridge, calibration, int8_tables, qat
+from benchmarks import bridge, calibration, int8_tables, pruning_scores, qat
 from benchmarks.markdown import table
 from benchmarks.results import FOLDER, Row, Rows
 
@@ -133,6 +133,7 @@ SECTIONS: dict[str, Callable[[Rows], str]] = {
     "calibration": calibration.section,
     "bridge": bridge.section,
     "qat": qat.section,
+    "pruning_scores": pruning_scores.section,
 }
 """Results file to the section made from it."""
 
