@@ -66,7 +66,7 @@ class Bridge:
         Args:
             inputs: By source name, in the source's layout, float32, any number of samples.
             training: Batch norms use the batch, and their statistics follow it.
-            momentum: Share that statistics keep at a step; None for each batch norm's own.
+            momentum: Share that statistics keep at a step; None for each batch norm's own, at most 0.95.
         """
         names = [p.name for p in self.graph.outputs]
         found = self.values(inputs, names, training=training, momentum=momentum)

@@ -119,6 +119,17 @@ def test_statistics_follow_the_batches() -> None:
     assert np.allclose(bridge.variables["m"].numpy(), mean, rtol=1e-5)
 
 
+def test_statistics_made_for_a_slow_pace_follow_all_the_same() -> None:
+    """Keras's MobileNetV2 has 0.999: after some hundred steps of retraining they would still be those of the weights before."""
+    inits = {"s": np.ones(3), "b": np.zeros(3), "m": np.zeros(3), "v": np.ones(3)}
+    text = "g (float[N,3,8,8] x) => (float[N,3,8,8] y) { y = BatchNormalization <momentum = 0.999> (x, s, b, m, v) }"
+    bridge = Bridge(graph_from_text(text, inits))
+    x = RNG.standard_normal((16, 3, 8, 8)).astype(np.float32) * 2 + 1
+    for _ in range(100):
+        bridge({"x": x}, training=True)
+    assert np.allclose(bridge.variables["m"].numpy(), x.mean((0, 2, 3)), rtol=0.01)
+
+
 def test_weights_that_layers_share_are_one_variable() -> None:
     text = "g (float[N,4,6,6] x) => (float[N,4,6,6] y) { a = Conv (x, w) b = Relu (a) y = Conv (b, w) }"
     graph = graph_from_text(text, {"w": RNG.standard_normal((4, 4, 1, 1))})
