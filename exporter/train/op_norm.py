@@ -9,7 +9,7 @@ from exporter.train.op_elementwise import spread
 
 MOST_MOMENTUM = 0.95
 """Statistics follow within some twenty batches, even where the net was made for a slower pace: retraining has few steps, and statistics
-that lag behind the weights make its checks, and the choice of the best weights, worthless (momentum 0.999: seen to fall from 52 to 19 % right)."""
+that lag behind the weights make its checks, and so the choice of the best weights, worthless."""
 
 
 def batch_norm(call: Call) -> Carried:
