@@ -60,6 +60,8 @@ class CompressionFlags:
     score: o.Score = "l2"
     scope: o.Scope = "local"
     rounds: o.Rounds = 1
+    channel_step: o.ChannelStep = None
+    skip: o.Skip = None
     train: o.Train = None
     teacher: o.Teacher = None
     minutes: o.Minutes = None
@@ -97,10 +99,14 @@ class CompressionFlags:
         return replace(recipe, passes=self._passes(asked, trains))
 
     def _passes(self, asked: dict[str, float], trains: bool) -> tuple[Any, ...]:
+        from exporter.cli import parse
         from exporter.compression.distill import Distill
         from exporter.compression.prune_channels import PruneChannels
 
-        settings: dict[str, Any] = {"score": self.score, "scope": self.scope, "rounds": self.rounds, **asked}
+        settings: dict[str, Any] = {
+            "score": self.score, "scope": self.scope, "rounds": self.rounds, "channel_step": parse.channel_step(self.channel_step),
+            "skip": parse.names(self.skip), **asked,
+        }  # fmt: skip
         prune = [PruneChannels(**settings)] if asked else []
         train = [Distill(self.minutes or MINUTES)] if trains and (asked or self.minutes is not None) else []
         return (*prune, *train)

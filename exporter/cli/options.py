@@ -129,6 +129,17 @@ Scope = Annotated[
     ),
 ]  # fmt: skip
 Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Prune in so many steps.", rich_help_panel=COMPRESSION)]
+ChannelStep = Annotated[
+    str | None,
+    typer.Option(
+        "--channel-step", help="Widths are multiples of it: a number, or what `mexport sweep` wrote; default: the target's.",
+        show_default=False, rich_help_panel=COMPRESSION,
+    ),
+]  # fmt: skip
+Skip = Annotated[
+    str | None,
+    typer.Option("--skip", help="Layers that keep their width: A,B.", show_default=False, rich_help_panel=COMPRESSION),
+]
 Minutes = Annotated[
     float | None,
     typer.Option(

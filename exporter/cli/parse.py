@@ -66,6 +66,23 @@ def share(text: str | None, flag: str) -> float | None:
     return found
 
 
+def channel_step(text: str | None) -> int:
+    """A number, or the step that a sweep measured; 0 where nothing is said.
+
+    Raises:
+        UsageError: If it is neither.
+    """
+    from exporter.sweeping.record import read_step
+
+    if text is None:
+        return 0
+    if text.isdigit() and int(text) > 0:
+        return int(text)
+    if not Path(text).exists():
+        raise UsageError(f"--channel-step {text}: neither a number above 0 nor a sweep", hint="--channel-step 8, or out/sweep/sweep.json")
+    return read_step(Path(text))
+
+
 def existing(path: Path, what: str) -> Path:
     """The path, when something is there.
 

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from exporter.cli import parse
@@ -27,3 +29,22 @@ def test_tables_and_sizes():
     assert [size(n) for n in (12, 2048, 5 * 2**20, 3 * 2**30, 5000 * 2**30)] == ["12 B", "2.0 KiB", "5.0 MiB", "3.0 GiB", "5000.0 GiB"]
     assert shape((1, 3, 8)) == "1x3x8"
     assert shape(None) == "?"
+
+
+def test_shares():
+    assert parse.share("0.5x", "--latency") == parse.share("0.5", "--latency") == 0.5
+    assert parse.share(None, "--latency") is None
+    for bad in ("0", "2x", "half", "-0.5"):
+        with pytest.raises(UsageError, match=f"--latency {bad}"):
+            parse.share(bad, "--latency")
+
+
+def test_channel_steps_are_numbers_or_sweeps(tmp_path):
+    assert parse.channel_step(None) == 0
+    assert parse.channel_step("16") == 16
+    (tmp_path / "sweep.json").write_text(json.dumps({"step": 4}))
+    assert parse.channel_step(str(tmp_path)) == parse.channel_step(str(tmp_path / "sweep.json")) == 4
+    (tmp_path / "other.json").write_text("{}")
+    for bad, said in (("0", "neither a number"), ("-8", "neither a number"), ("nowhere", "neither a number"), ("other.json", "no sweep")):
+        with pytest.raises(UsageError, match=said):
+            parse.channel_step(str(tmp_path / bad) if bad == "other.json" else bad)
