@@ -14,7 +14,7 @@ from exporter.sources.open import LoadOptions, open_source
 from exporter.store import Store
 from exporter.sweeping import record
 from exporter.sweeping.layers import distinct, site_named
-from exporter.sweeping.sweep import Sweep, measured_step, sweep
+from exporter.sweeping.sweep import PROCESSES, Sweep, measured_step, sweep
 from exporter.sweeping.widths import COARSE, MOST, default_widths
 from exporter.sweeping.words import conclusion, sentences
 from exporter.target import load_target
@@ -81,10 +81,10 @@ def sweep_model(
     record.check_folder(output, identity, force=force)
     count = threads or aim.threads
     tried = [(s, widths or default_widths(s.layer.rows, MOST if layer is not None else COARSE)) for s in sites]
-    found: list[Sweep] = []
+    found, processes = list[Sweep](), PROCESSES if layer is not None else 1
     with voice.progress(f"timing {len(tried)} layer{'s' if len(tried) > 1 else ''}", len(tried) * runs) as tick:
         for i, (site, some) in enumerate(tried):
-            one = partial(sweep, site, some, aim.format, rounds=runs, threads=count, seed=seed)
+            one = partial(sweep, site, some, aim.format, rounds=runs, processes=processes, threads=count, seed=seed)
             found.append(one(tick=_after(tick, i * runs)))
     facts = {
         "schema": 1, "name": name, **identity, "format": aim.format, "engine": found[0].engine, "abi": aim.abi, "threads": count, "on": on,

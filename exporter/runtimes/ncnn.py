@@ -23,7 +23,8 @@ class Session(BatchSession):
         path: The `.param` file; the `.bin` of the same name lies beside it.
         threads: Threads of one inference.
         options: ncnn's own options by name, e.g. {"use_fp16_arithmetic": False}; and "input_shapes", shapes without batch by
-            input name, for files of others, which do not tell theirs.
+            input name, for files of others, which do not tell theirs; and "packed_outputs": `time` leaves outputs in ncnn's own layout, as
+            a layer leaves them to the next one, and copies none.
 
     Raises:
         EngineError: If the two files are damaged or do not belong together.
@@ -39,6 +40,7 @@ class Session(BatchSession):
         check_bin(self.layers, weights)
         options = dict(options or {})
         shapes: dict[str, Any] = options.pop("input_shapes", {})
+        self.packed = bool(options.pop("packed_outputs", False))
         started = time.perf_counter()
         self.net = ncnn.Net()
         self._configure(threads, options)
@@ -89,7 +91,7 @@ class Session(BatchSession):
 
     def again(self) -> None:
         """One inference on the arrays of the last `run`."""
-        self._infer(self.outputs)
+        self._infer(self.outputs, packed=self.packed)
 
     def _mats(self, arrays: dict[str, Array]) -> dict[str, Any]:
         """ncnn's own copies of the inputs, which borrow nothing from Python."""
@@ -106,18 +108,19 @@ class Session(BatchSession):
         kept = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}  # a Mat borrows, and keeps nothing alive
         return {name: ncnn.Mat(array).clone() for name, array in kept.items()}
 
-    def _infer(self, wanted: list[str], *, keep: bool = False) -> dict[str, Array]:
-        """`keep` holds on to every inner blob, so that any of them can be read."""
+    def _infer(self, wanted: list[str], *, keep: bool = False, packed: bool = False) -> dict[str, Array]:
+        """`keep` holds on to every inner blob, so that any of them can be read; `packed` gives nothing, and unpacks nothing."""
         results = {}
         with self.net.create_extractor() as extractor:
             extractor.set_light_mode(not keep)
             for name, mat in self.last.items():
                 extractor.input(name, mat)
             for name in wanted:
-                code, mat = extractor.extract(name)
+                code, mat = extractor.extract(name, int(packed))
                 if code != 0:
                     raise EngineError(f"ncnn fails at {name} of {self.path.name} with code {code}", hint="check the input's shape")
-                results[name] = np.array(mat)
+                if not packed:
+                    results[name] = np.array(mat)
         return results
 
 

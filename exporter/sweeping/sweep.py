@@ -18,7 +18,7 @@ from exporter.sweeping.staircase import Plateau, Point, best_step, plateaus, ste
 from exporter.target import ENGINES
 
 PROCESSES = 2
-"""Fresh processes that the rounds are spread over: where memory lies differs between them."""
+"""Fresh processes that the rounds of one layer are spread over: where memory lies differs between them."""
 
 PART = 5
 """Rounds between two ticks."""
@@ -89,6 +89,7 @@ def sweep(
     format: str,
     *,
     rounds: int = 50,
+    processes: int = PROCESSES,
     threads: int = 1,
     seed: int = 0,
     tick: Tick = lambda done: None,
@@ -103,6 +104,7 @@ def sweep(
         widths: Output channels; its own is added.
         format: "ncnn", "tflite" or "onnx".
         rounds: Timed runs of each width.
+        processes: Fresh processes that they are spread over.
         threads: Of the engine.
         seed: Of weights, noise, order and intervals.
         tick: Told the number of rounds done.
@@ -114,17 +116,18 @@ def sweep(
     channels = site.layer.rows
     tried = sorted({*widths, channels})
     engine = ENGINES[format]
+    options = runtime_options(engine, "fp32") | ({"packed_outputs": True} if engine == "ncnn" else {})
     wall, cpu, name = list[list[float]](), list[list[float]](), ""
     with tempfile.TemporaryDirectory(prefix="mexport-") as folder:
         last = format == "tflite"
         files = [written(site.alone(w, channels_last=last, seed=seed), format, Path(folder, str(w)), seed=seed) for w in tried]
-        for process in range(PROCESSES):
-            with open_panel(engine, [p for p, _ in files], threads=threads, options=runtime_options(engine, "fp32")) as panel:
+        for process in range(processes):
+            with open_panel(engine, [p for p, _ in files], threads=threads, options=options) as panel:
                 name = f"{panel.facts['engine']} {panel.facts['version']}"
                 for i, (_, feeds) in enumerate(files):
                     panel.call("feed", feeds, index=i)
-                while len(wall) < rounds * (process + 1) // PROCESSES:
-                    part = min(PART, rounds * (process + 1) // PROCESSES - len(wall))
+                while len(wall) < rounds * (process + 1) // processes:
+                    part = min(PART, rounds * (process + 1) // processes - len(wall))
                     facts, _ = panel.call("time", rounds=part, seed=seed + len(wall))
                     wall, cpu = wall + facts["ms"], cpu + facts["cpu_ms"]
                     tick(len(wall))

@@ -46,3 +46,12 @@ def test_what_cannot_be_timed_is_refused(tmp_path: Path):
         open_panel("onnxruntime", [made[0][0], broken])
     with pytest.raises(UsageError, match="unknown runtime: onnxrutime"):
         open_panel("onnxrutime", [broken])
+
+
+def test_ncnn_leaves_outputs_packed_where_asked(tmp_path: Path):
+    made = files("ncnn", tmp_path)
+    with open_panel("ncnn", [path for path, _ in made], options={"packed_outputs": True}) as panel:
+        for i, (_, feeds) in enumerate(made):
+            panel.call("feed", feeds, index=i)
+        facts, _ = panel.call("time", rounds=2, seed=0)
+    assert np.array(facts["cpu_ms"]).shape == (2, 2)
