@@ -22,12 +22,13 @@ from exporter.accuracy import rank_of_label
 
 MINUTES = 8.0
 
-HEADS = ["net", "format", "minutes", "PTQ, %", "QAT, %", "gain, points", "kept"]
+HEADS = ["net", "format", "minutes", "steps", "PTQ, %", "QAT, %", "gain, points", "kept"]
 
 INTRO = """## Training with rounded numbers
 
 Right answers on 5,000 CIFAR-10 test pictures of int8 files, quantized after training (PTQ) and trained on with rounded numbers (QAT,
 `--qat MINUTES`) on 25,000 training pictures. "kept": whether the training was better on held-out training pictures; else the file is PTQ's.
+Minutes are by the clock: the steps tell how busy the host was.
 
 """
 
@@ -73,9 +74,9 @@ def _line(name: str, row: Row, rows: Rows) -> list[str]:
     *net, file_format, _, minutes = name.split()
     plain = rows.get(f"{' '.join(net)} {file_format} PTQ", {})
     if "right" not in row or "right" not in plain:
-        return [" ".join(net), file_format, minutes, row.get("error", "")[:100], "", "", ""]
+        return [" ".join(net), file_format, minutes, row.get("error", "")[:100], *[""] * 4]
     before, after = (100 * r["right"] / r["n"] for r in (plain, row))
-    return [" ".join(net), file_format, minutes, f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}", row["trained weights"]]
+    return [" ".join(net), file_format, minutes, str(row["steps"]), f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}", row["trained weights"]]
 
 
 def main(given: Sequence[str] | None = None) -> None:
