@@ -76,7 +76,8 @@ def _line(name: str, row: Row, rows: Rows) -> list[str]:
     if "right" not in row or "right" not in plain:
         return [" ".join(net), file_format, minutes, row.get("error", "")[:100], *[""] * 4]
     before, after = (100 * r["right"] / r["n"] for r in (plain, row))
-    return [" ".join(net), file_format, minutes, str(row["steps"]), f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}", row["trained weights"]]
+    figures = [f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}"]
+    return [" ".join(net), file_format, minutes, str(row["steps"]), *figures, row["trained weights"]]
 
 
 def main(given: Sequence[str] | None = None) -> None:
