@@ -62,8 +62,9 @@ class Sweep:
 
     @property
     def worth(self) -> tuple[Point, ...]:
-        """Widths worth pruning to, widest first."""
-        return tuple(p for p in worth(self.points) if p.width < self.channels)
+        """Widths worth pruning to, widest first: on the step."""
+        on = [p for p in self.points if p.width % self.step == 0 or p.width == self.channels]
+        return tuple(p for p in worth(on) if p.width < self.channels)
 
     @property
     def wasted(self) -> tuple[Point, ...]:

@@ -23,6 +23,7 @@ def test_words_say_where_it_pays():
     said = sentences(swept(16, more=0.1))
     assert said[1] == "Its time goes in steps of 16 channels: other widths cost at least as much as the next multiple of 16."
     assert said[2].startswith("It pays at 48 (0.8")
+    assert all(p.width % 16 == 0 for p in swept(16).worth)
     assert "take longer than a wider one" in said[3]
     assert sentences(swept(1))[1] == "No stairs beyond noise: every channel less counts alike."
     assert "Narrower hardly helps: 16 channels still take" in sentences(swept(1, floor=0.95))[-1]
