@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from exporter.array import Array
 from exporter.compression.given import Given, Made
 from exporter.compression.latency import plan_of_latency
@@ -11,6 +13,7 @@ from exporter.compression.scoring import SCORERS, Evidence, scorer
 from exporter.cost.count import totals
 from exporter.errors import UsageError, unknown_name
 from exporter.graph import Graph
+from exporter.latency import ratio_interval
 from exporter.pruning.norms import reestimated
 from exporter.pruning.plan import Plan
 from exporter.pruning.prune import Settings, prune
@@ -106,7 +109,10 @@ class PruneChannels:
                 graph, self.latency, given.format, scorer=chosen, scope=Scope(self.scope), channel_step=self._step(given),
                 skip=self.skip, threads=given.threads, tick=lambda done: None,
             )  # fmt: skip
-        return plan, {"latency": {"ratio": measured.ratio, "low": measured.low, "high": measured.high, "pairs": len(measured.a_ms)}}
+        a, b = np.asarray(measured.a_cpu_ms), np.asarray(measured.b_cpu_ms)
+        low, high = ratio_interval(a, b, given.seed)
+        return plan, {"processor_time": {"ratio": float(np.median(b / a)), "low": low, "high": high, "pairs": len(a)},
+                      "clock": {"ratio": measured.ratio, "low": measured.low, "high": measured.high, "pairs": len(a)}}  # fmt: skip
 
     def _settings(self, graph: Graph, given: Given, chosen: Scorer) -> Settings:
         """Budgets count from the model as it came; those in time come as a plan."""
