@@ -27,7 +27,12 @@ CASES = {
     "resnet20-half": Case(RESNET20, 0.5, 90.0, 60, train=(("views", 4), ("rate", 1e-3))),
     "resnet56-half": Case(RESNET56, 0.5, 92.0, 360, train=(("views", 4), ("rate", 1e-3))),
     "flowers": Case(
-        FLOWERS, 0.5, 86.0, 30, train=(("distill", "logits"), ("rate", 1e-3), ("choose", "loss"), ("patience", 1000)), timed=True
+        FLOWERS,
+        0.5,
+        86.0,
+        30,
+        train=(("distill", "logits"), ("rate", 1e-3), ("choose", "loss"), ("freeze_norms", True), ("patience", 1000)),
+        timed=True,
     ),
 }
 

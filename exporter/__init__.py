@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from exporter.compression.distill import Distill
     from exporter.compression.prune_channels import PruneChannels
     from exporter.errors import MexportError
+    from exporter.exchange import to_keras
     from exporter.pipeline import build, build_all, compress, plan
     from exporter.recipe import Recipe
     from exporter.target import Target, list_targets, load_target
@@ -21,14 +22,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Distill", "MexportError", "Outcome", "PixelOptions", "PruneChannels", "Recipe", "Target", "build", "build_all", "compress",
-    "list_targets", "load_target", "plan", "verify",
+    "list_targets", "load_target", "plan", "to_keras", "verify",
 ]  # fmt: skip
 
 _HOMES = {
     "Distill": "compression.distill", "MexportError": "errors", "Outcome": "building.deliver", "PixelOptions": "building.options",
     "PruneChannels": "compression.prune_channels", "Recipe": "recipe", "Target": "target", "build": "pipeline",
     "build_all": "pipeline", "compress": "pipeline", "list_targets": "target", "load_target": "target", "plan": "pipeline",
-    "verify": "verification.verify",
+    "to_keras": "exchange", "verify": "verification.verify",
 }  # fmt: skip
 """Public name to the module that has it."""
 

@@ -69,7 +69,8 @@ class Objective:
             said: What `ask` has said of these inputs; None: the teacher is asked now.
         """
         more = () if self.features is None else self.features.names
-        got = self.student.values(inputs, [h.value for h in self.heads] + list(more), training=training)
+        live = training and not self.settings.freeze_norms
+        got = self.student.values(inputs, [h.value for h in self.heads] + list(more), training=live)
         parts = [] if self.teacher is None else self._taught(inputs, got, said)
         right = None
         if self.labelled is not None:

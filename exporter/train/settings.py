@@ -34,6 +34,8 @@ class TrainSettings:
         warmup: Share of the training in which the rate rises.
         sparsity: Of batch norms' scales: each is pulled towards 0 by rate * sparsity a step, see `sparse`, and the
             last weights are kept, not the best, which are the least sparse. 0: not at all.
+        freeze_norms: Batch norms keep their statistics: for few samples, and for nets whose norms were frozen when they were made, which
+            answer otherwise with the statistics of a batch.
         distill: One of LOSSES; for the teacher.
         label_weight: Of the loss on labels beside the teacher's.
         heads: What outputs are, by source name: "classes" (scores or logits of classes), "binary" or "numbers"; guessed where left out.
@@ -55,6 +57,7 @@ class TrainSettings:
     decay: float | None = None
     warmup: float = 0.05
     sparsity: float = 0.0
+    freeze_norms: bool = False
     distill: str = "dist"
     label_weight: float = 1.0
     heads: Mapping[str, str] = field(default_factory=dict)
