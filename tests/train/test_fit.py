@@ -119,7 +119,9 @@ def test_frozen_weights_stay() -> None:
 def test_frozen_norms_keep_their_statistics() -> None:
     found = fit(residual_net(), pictures(), TrainSettings(epochs=1, batch=32, freeze_norms=True, rate=1e-4))
     before, after = (g.model.graph.initializers for g in (residual_net(), found.graph))
-    same = {n: np.array_equal(before[n].const_value.numpy(), after[n].const_value.numpy()) for n in ("mean_a1", "var_a1", "scale_a1", "w_a1")}
+    same = {
+        n: np.array_equal(before[n].const_value.numpy(), after[n].const_value.numpy()) for n in ("mean_a1", "var_a1", "scale_a1", "w_a1")
+    }
     assert same == {"mean_a1": True, "var_a1": True, "scale_a1": False, "w_a1": False}
 
 
