@@ -18,6 +18,8 @@ from benchmarks.results import Row
 from benchmarks.sources import work_folder
 from exporter.accuracy import score
 from exporter.array import Array
+from exporter.compression.prune_channels import PruneChannels
+from exporter.compression.scoring import Evidence, scorer
 from exporter.cost.count import totals
 from exporter.data import Dataset
 from exporter.graph import Graph, attr
@@ -75,7 +77,8 @@ def smaller(case: Case, net: Net, seed: int) -> Graph:
     """The net, pruned and repaired."""
     x, _ = net.train.pick(REPAIR_SAMPLES)
     samples = {p.name: p.to_graph(x[p.source_name]) for p in net.graph.inputs}
-    return prune(net.graph, Settings(Budget(Measure.MACS, case.share), channel_step=case.channel_step, seed=seed), samples).graph
+    chosen = scorer(PruneChannels(macs=case.share).score, net.graph, Evidence(samples, net.train, net.graph, seed))
+    return prune(net.graph, Settings(Budget(Measure.MACS, case.share), chosen, channel_step=case.channel_step, seed=seed), samples).graph
 
 
 def afresh(graph: Graph, seed: int) -> Graph:

@@ -57,7 +57,7 @@ class CompressionFlags:
     params: o.Params = None
     size: o.Size = None
     latency: o.LatencyShare = None
-    score: o.Score = "l2"
+    score: o.Score = "entropy-next"
     scope: o.Scope = "local"
     rounds: o.Rounds = 1
     channel_step: o.ChannelStep = None

@@ -35,7 +35,7 @@ class PruneChannels:
         params: Share of parameters.
         size: Share of bytes.
         latency: Share of the time in the target's engine on this host; it is met within 5 %.
-        score: How much a channel matters, a name of `SCORERS`.
+        score: How much a channel matters, a name of `SCORERS`; the usual one looks at samples.
         scope: "local": one share for all layers; "global": one threshold on their scores.
         rounds: 1: at once; else little by little.
         channel_step: Widths are multiples of it where that can be; 0 for the target's, 8 without one.
@@ -49,7 +49,7 @@ class PruneChannels:
     params: float | None = None
     size: float | None = None
     latency: float | None = None
-    score: str = "l2"
+    score: str = "entropy-next"
     scope: str = "local"
     rounds: int = 1
     channel_step: int = 0
@@ -82,7 +82,7 @@ class PruneChannels:
         if self.repair and given.samples is None:
             raise UsageError(
                 "pruning repairs what is left, and there are no pictures to do it with",
-                hint="give --train DATA or --samples DATA; `repair = false` in a recipe goes without",
+                hint='give --train DATA or --samples DATA; `repair = false` and `score = "l1"` in a recipe go without',
             )
 
     def __call__(self, graph: Graph, given: Given) -> Made:

@@ -183,7 +183,7 @@ def test_a_plan_of_compression_trains_nothing(data: Path, recipe: Path, tmp_path
     assert ended.code == 0, ended.err
     passes = ended.facts["targets"][0]["passes"]
     assert [p["pass"] for p in passes] == ["clean", "PruneChannels", "Distill", "fold"]
-    assert "PruneChannels: macs = 0.5, score = l2" in mexport("plan", model_path(), "-t", "onnx-arm64", "--macs", "0.5").out
+    assert "PruneChannels: macs = 0.5, score = entropy-next" in mexport("plan", model_path(), "-t", "onnx-arm64", "--macs", "0.5").out
 
 
 def test_a_teacher_of_another_kind_is_refused(data: Path, tmp_path: Path) -> None:
