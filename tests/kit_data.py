@@ -2,8 +2,12 @@
 
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+"""Python 3.11 has it from 3.11.4 on; Debian 12 has 3.11.2."""
 
 KWS_SCALE, KWS_ZERO_POINT = 0.58470291, 83
 """How the keyword-spotting features were quantized: real value = (q - zero point) * scale."""
@@ -59,6 +63,6 @@ def unpack(archive: Path, folder: Path) -> Path:
     if not folder.exists():
         aside = folder.with_name(f"part-{folder.name}")
         with tarfile.open(archive) as tar:
-            tar.extractall(aside, filter="data")
+            tar.extractall(aside, **FILTER)
         aside.rename(folder)
     return folder
