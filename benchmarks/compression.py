@@ -21,9 +21,7 @@ RESNET8_TRAINING = (("distill", "logits"), ("views", 4), ("patience", 1000))
 
 CASES = {
     "resnet8-half": Case(RESNET8, 0.5, 84.5, 60, (80, 84), channel_step=4, over_scratch=1.0, train=(*RESNET8_TRAINING, ("rate", 4e-3))),
-    "resnet8-quarter": Case(
-        RESNET8, 0.25, 80.0, 60, (100, 106), channel_step=4, over_scratch=1.0, train=(*RESNET8_TRAINING, ("rate", 8e-3))
-    ),
+    "resnet8-quarter": Case(RESNET8, 0.25, 80.0, 60, (64, 68), channel_step=4, over_scratch=1.0, train=(*RESNET8_TRAINING, ("rate", 8e-3))),
     "resnet20-half": Case(RESNET20, 0.5, 90.0, 60, train=(("views", 4), ("rate", 1e-3))),
     "resnet56-half": Case(RESNET56, 0.5, 92.0, 360, train=(("views", 4), ("rate", 1e-3))),
     "flowers": Case(

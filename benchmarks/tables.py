@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bridge, calibration, int8_tables, pruning_scores, qat
+from benchmarks import bridge, calibration, int8_tables, pruning_scores, pruning_tables, qat
 from benchmarks.markdown import table
 from benchmarks.results import FOLDER, Row, Rows
 
@@ -132,8 +132,11 @@ SECTIONS: dict[str, Callable[[Rows], str]] = {
     "int8_build": int8_tables.build,
     "calibration": calibration.section,
     "bridge": bridge.section,
-    "qat": qat.section,
+    "pruning_exactness": pruning_tables.exactness,
+    "pruning_latency": pruning_tables.latency,
     "pruning_scores": pruning_scores.section,
+    "compression": pruning_tables.compression,
+    "qat": qat.section,
 }
 """Results file to the section made from it."""
 

@@ -1,0 +1,76 @@
+"""The tables of pruning and of compression for docs/benchmarks.md."""
+
+import numpy as np
+
+from benchmarks.markdown import table
+from benchmarks.results import Row, Rows
+
+EXACTNESS = """## Pruning: exactness
+
+Half the MACs of twelve nets, batch norms live and folded, one share for all layers (local) and one threshold (global): the pruned Graph
+against the whole one with zeros for the weights that read channels which are gone, found by running marks through the Graph, on two
+samples. `rel` is the worst of the four; the check shares no code with the slicer. Seconds to find what is tied together, and to cut.
+
+"""
+LATENCY = """## Pruning: latency
+
+Half the MACs, widths on multiples of 8, in the engine named against the whole net: one thread, 200 interleaved pairs, ratio of medians with
+its 95 % bootstrap interval.
+
+"""
+BUDGET = """## Latency budgets
+
+`--latency 0.5x`: the pruned net measured again afterwards with 200 fresh pairs. One thread is judged by processor time, which other work on
+the host hardly disturbs; the clock's ratios were taken on a host ten times overloaded. Within 5 %: of what was asked, by processor time.
+
+"""
+COMPRESSION = """## Compression: right answers after training
+
+Nets of the kit, pruned, repaired and trained on training pictures alone; test pictures counted once. Minutes by the clock and of both
+processor cores together, on a host that did other work at the same time.
+
+"""
+
+
+def exactness(rows: Rows) -> str:
+    """One line a net."""
+    nets: dict[str, list[Row]] = {}
+    for key, row in rows.items():
+        nets.setdefault(key.split()[0], []).append(row)
+    lines = [[net, *(f"{max(r[k] for r in found):{form}}" for k, form in (("rel", ".1e"), ("group_s", ".2f"), ("slice_s", ".2f")))]
+             for net, found in nets.items() if all("rel" in r for r in found)]  # fmt: skip
+    return EXACTNESS + table(["net", "rel", "group s", "slice s"], lines)
+
+
+def latency(rows: Rows) -> str:
+    """Half the MACs, then budgets of time."""
+    half = {key: row for key, row in rows.items() if "ratio" in row and "asked" not in row}
+    lines = [[*_named(key), f"{r['macs']:.3f}", f"{r['whole_ms']:.2f}", f"{r['pruned_ms']:.2f}", f"{r['ratio']:.3f}",
+              f"{r['low']:.3f}–{r['high']:.3f}"] for key, r in half.items()]  # fmt: skip
+    mean = float(np.exp(np.mean([np.log(r["ratio"]) for r in half.values()]))) if half else float("nan")
+    said = LATENCY + table(["net", "engine", "MACs", "whole ms", "pruned ms", "ratio", "interval"], lines)
+    asked = [[*_named(key.split(" at ")[0]), f"{r['asked']:g}", f"{r['macs']:.3f}", f"{r['cpu_ratio']:.3f}", f"{r['ratio']:.3f}",
+              "yes" if r["near"] else "**no**"] for key, r in rows.items() if "asked" in r]  # fmt: skip
+    budgets = table(["net", "engine", "asked", "MACs", "processor time", "by the clock", "within 5 %"], asked)
+    return f"{said}\nGeometric mean of {len(half)}: {mean:.3f}.\n\n{BUDGET}{budgets}"
+
+
+def _named(key: str) -> list[str]:
+    net, _, engine = key.partition(" ")
+    return [net, engine or "onnxruntime"]
+
+
+def compression(rows: Rows) -> str:
+    """One line a run."""
+    lines = [_run(key, row) for key, row in rows.items() if "right" in row]
+    head = ["net, share, seed", "MACs", "params", "epochs", "minutes", "core minutes", "score", "right", "of", "%"]
+    return COMPRESSION + table(head, lines)
+
+
+def _run(key: str, row: Row) -> list[str]:
+    right = [str(row["right"]), str(row["n"]), f"{100 * row['right'] / row['n']:.2f}"]
+    if "epochs" not in row:
+        return [key, *[""] * 6, *right]
+    cores = "" if row.get("cpu_seconds") is None else f"{row['cpu_seconds'] / 60:.0f}"
+    return [key, f"{row['macs']:.3f}", f"{row['params']:.3f}", str(row["epochs"]), f"{row['seconds'] / 60:.0f}", cores,
+            row.get("score", "entropy-next"), *right]  # fmt: skip
