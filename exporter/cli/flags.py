@@ -65,6 +65,7 @@ class CompressionFlags:
     train: o.Train = None
     teacher: o.Teacher = None
     minutes: o.Minutes = None
+    freeze_norms: o.FreezeNorms = False
     recipe: o.Recipe = None
 
     def given(self) -> dict[str, Any]:
@@ -108,7 +109,7 @@ class CompressionFlags:
             "skip": parse.names(self.skip), **asked,
         }  # fmt: skip
         prune = [PruneChannels(**settings)] if asked else []
-        train = [Distill(self.minutes or MINUTES)] if trains and (asked or self.minutes is not None) else []
+        train = [Distill(self.minutes or MINUTES, freeze_norms=self.freeze_norms)] if trains and (asked or self.minutes is not None) else []
         return (*prune, *train)
 
 

@@ -147,6 +147,13 @@ Minutes = Annotated[
         rich_help_panel=COMPRESSION,
     ),
 ]  # fmt: skip
+FreezeNorms = Annotated[
+    bool,
+    typer.Option(
+        "--freeze-norms", help="Batch norms keep their statistics while training: nets fine-tuned with frozen norms need it.",
+        rich_help_panel=COMPRESSION,
+    ),
+]  # fmt: skip
 Train = Annotated[
     str | None,
     typer.Option(

@@ -29,6 +29,7 @@ class Distill:
         held_out: Share of the data that chooses the best weights and is not trained on.
         patience: Stop after so many epochs without better ones.
         sparsity: Weight of the sum of batch norms' scales in the loss: unimportant channels shrink before they are pruned.
+        freeze_norms: Batch norms keep their statistics: for few samples, and for nets that were fine-tuned with frozen norms.
 
     Source: Huang et al. 2022, https://arxiv.org/abs/2205.10536 (DIST); Hinton et al. 2015, https://arxiv.org/abs/1503.02531.
     """
@@ -45,6 +46,7 @@ class Distill:
     held_out: float = 0.1
     patience: int = 50
     sparsity: float = 0.0
+    freeze_norms: bool = False
 
     def __post_init__(self) -> None:
         self.settings(0)
@@ -58,7 +60,7 @@ class Distill:
         return TrainSettings(
             minutes=self.minutes, epochs=self.epochs or None, batch=self.batch, optimiser=self.optimiser, rate=self.rate or None,
             distill=self.loss, label_weight=self.label_weight, held_out=self.held_out, patience=self.patience, augment=self.augment,
-            sparsity=self.sparsity, views=self.views, seed=seed,
+            sparsity=self.sparsity, freeze_norms=self.freeze_norms, views=self.views, seed=seed,
         )  # fmt: skip
 
     def needs(self, given: Given) -> None:
@@ -87,11 +89,18 @@ class Distill:
                 told(progress.done, progress.left_s, words(progress))
 
             done = fit(graph, given.data, settings, teacher=given.teacher or given.start, keep=given.keep, tick=tick)
+        if done.best.epoch == 0:
+            given.console.warn(f"training made the model no better on held-out samples, so that it stays as it was; {self._remedy()}")
         facts: dict[str, Any] = {
             "epochs": done.history[-1].epoch, "best_epoch": done.best.epoch, "steps": done.steps, "stopped": done.stopped,
             "held_out_accuracy": done.best.held_accuracy, "held_out_loss": done.best.held_loss,
         }  # fmt: skip
         return Made(done.graph, facts, tuple(e.as_dict() for e in done.history))
+
+    def _remedy(self) -> str:
+        """What may help a training that was of no use."""
+        frozen = "" if self.freeze_norms else "--freeze-norms (nets fine-tuned with frozen batch norms need it), "
+        return f"try {frozen}more minutes, or a smaller rate in a recipe"
 
 
 def words(progress: Progress) -> str:
