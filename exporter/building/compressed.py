@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exporter.building.stages import Step, identity
+from exporter.building.stages import Step, identity, source_shape
 from exporter.building.versions import content_sha256
 from exporter.compression.distill import Distill
 from exporter.compression.given import Given
@@ -89,6 +89,7 @@ def compressed(common: "Common") -> Compressed:
         raise UsageError("a quantized source cannot be compressed: its integers are final", hint="give the float model it was made from")
     passes, start = common.recipe.passes, common.cleaned
     key = compressed_key(common)
+    _look_at_labels(common)
     given = Given(
         start, _repair_samples(common), common.train_data, common.teacher, common.aim.format, common.aim.channel_step,
         common.aim.threads, common.options.seed, common.store.place("model", key), common.console,
@@ -103,6 +104,18 @@ def compressed(common: "Common") -> Compressed:
     used = None if data is None else {"samples": len(data), "sha256": data.sha256}
     said = {"training": used, "teacher": common.options.teacher and str(common.options.teacher), "counted_on": name}
     return Compressed(key, graph, tuple(s.as_dict() for s in steps), tuple(rows), said)
+
+
+def _look_at_labels(common: "Common") -> None:
+    """A model forgets what it is not shown."""
+    data, graph = common.train_data, common.cleaned
+    if data is None or data.labels is None or len(graph.outputs) != 1 or len(graph.outputs[0].perm) != 2:
+        return
+    found, count = len(np.unique(data.labels)), source_shape(graph, graph.outputs[0])[-1]
+    if found < count:
+        said = f"the training data have {found} of the model's {count} classes: it will forget the others"
+        common.notes.append(said)
+        common.console.warn(said)
 
 
 def compressed_key(common: "Common") -> str:

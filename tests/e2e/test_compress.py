@@ -173,6 +173,17 @@ def test_what_cannot_be_done_is_refused(words: list[str], code: int, said: str, 
     assert not (tmp_path / "small").exists()
 
 
+def test_classes_that_are_missing_are_told(data: Path, tmp_path: Path) -> None:
+    with np.load(data) as stored:
+        some = stored["y"] < 3
+        np.savez(tmp_path / "three.npz", x=stored["x"][some], y=stored["y"][some])
+    words = ["--macs", "0.7", "--minutes", "0", "--train", tmp_path / "three.npz", "-o", tmp_path / "small", "--json"]
+    ended = mexport("compress", model_path(), *words)
+    assert ended.code == 0, ended.err
+    assert "3 of the model's 10 classes" in ended.err
+    assert any("3 of the model's 10 classes" in note for note in ended.facts["record"]["notes"])
+
+
 def test_data_that_nothing_is_trained_with_are_refused(data: Path, tmp_path: Path) -> None:
     ended = mexport("build", model_path(), "-t", "onnx-arm64", "--train", data, "-o", tmp_path / "out")
     assert (ended.code, "nothing is trained" in ended.err) == (2, True), ended.err
