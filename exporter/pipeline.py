@@ -113,6 +113,7 @@ def compress(source: str | Path, recipe: Recipe, *, console: Console | None = No
         common = Common(opened, options, store, Clock(), voice, recipe=recipe, aim=Aim())
         if not options.force and (there := model_files.present(options.output, compressed_key(common))) is not None:
             return there
+        model_files.check_place(common)
         made = common.compressed
         assert made is not None
         return model_files.write(common, made)

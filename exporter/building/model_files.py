@@ -1,7 +1,6 @@
 """A compressed model as files that anyone goes on with: Keras, ONNX, and the record of how it was made."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +65,22 @@ def present(folder: Path, key: str) -> ModelFiles | None:
     return ModelFiles(folder, files, record, True) if all(f.exists() for f in files.values()) else None
 
 
+def check_place(common: Common) -> None:
+    """Before any work: files that `compress` did not write stay, and the model that is read always does.
+
+    Raises:
+        UsageError: If one stands where a file is to be written.
+    """
+    folder, source = common.options.output, common.source.info.path
+    wanted = [folder / f"{common.source.name}.onnx", folder / f"{common.source.name}.keras", folder / CURVES]
+    there = [path for path in wanted if path.exists()]
+    for path in there:
+        if path.samefile(source):
+            raise UsageError(f"{path} is the model that is read", hint="give another folder with -o")
+    if there and not common.options.force and not (folder / RECORD).exists():
+        raise UsageError(f"{there[0]} is there already", hint="give another folder with -o, or --force to replace it")
+
+
 def write(common: Common, made: Compressed) -> ModelFiles:
     """Write the files; each appears whole, the record last.
 
@@ -89,7 +104,7 @@ def write(common: Common, made: Compressed) -> ModelFiles:
         disk.sync_tree(draft)
         (folder / RECORD).unlink(missing_ok=True)
         for kept in [*files.values(), RECORD]:
-            shutil.move(draft / kept, folder / kept)
+            (draft / kept).replace(folder / kept)
     return ModelFiles(folder, {kind: folder / kept for kind, kept in record["files"].items()}, record)
 
 

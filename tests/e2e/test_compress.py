@@ -106,6 +106,23 @@ def test_another_compression_s_files_are_not_overwritten(compressed: Path, data:
     assert (ended.code, "holds another compressed model" in ended.err) == (2, True)
 
 
+def test_files_of_others_and_the_source_itself_stay(data: Path, tmp_path: Path) -> None:
+    words = ["--macs", "0.6", "--samples", data]
+    (tmp_path / "fashion.onnx").write_text("mine")
+    ended = mexport("compress", model_path(), *words, "-o", tmp_path)
+    assert (ended.code, "fashion.onnx is there already" in ended.err) == (2, True), ended.err
+    own = tmp_path / "own"
+    own.mkdir()
+    source = own / "fashion.keras"
+    source.write_bytes(model_path().read_bytes())
+    for more in ([], ["--force"]):
+        ended = mexport("compress", source, *words, "-o", own, *more)
+        assert (ended.code, "is the model that is read" in ended.err) == (2, True), ended.err
+    assert (tmp_path / "fashion.onnx").read_text() == "mine"
+    assert source.read_bytes() == model_path().read_bytes()
+    assert [f.name for f in own.iterdir()] == ["fashion.keras"]
+
+
 def test_what_compress_wrote_is_built_like_any_model(compressed: Path, tmp_path: Path) -> None:
     for name in ("fashion.onnx", "fashion.keras"):
         ended = mexport("build", compressed / name, "-t", "tflite-arm64", "-o", tmp_path / name)
