@@ -79,7 +79,7 @@ def build_all(
         store = stack.enter_context(Store())
         with clock.stage("open"):
             opened = stack.enter_context(open_source(Path(source), options.load_options()))
-        common = Common(opened, options, store, clock, voice, recipe=recipe, aim=Aim.of(chosen))
+        common = Common(opened, options, store, clock, voice, recipe=recipe, aim=Aim.of(chosen, options.threads))
         orders = [ordered(common, target, recipe) for target in chosen]
         outcomes = {o.target.name: done for o, *_ in orders if (done := deliver.present(common, o)) is not None}
         rest = [tried for tried in orders if tried[0].target.name not in outcomes]
@@ -110,7 +110,7 @@ def compress(source: str | Path, recipe: Recipe, *, console: Console | None = No
     if not recipe.passes:
         raise UsageError("nothing to do: the recipe has no passes", hint='name one: `[[pass]]`, `name = "PruneChannels"`, `macs = 0.5`')
     with Store() as store, open_source(Path(source), options.load_options()) as opened:
-        common = Common(opened, options, store, Clock(), voice, recipe=recipe, aim=Aim())
+        common = Common(opened, options, store, Clock(), voice, recipe=recipe, aim=Aim(threads=options.threads or 1))
         if not options.force and (there := model_files.present(options.output, compressed_key(common))) is not None:
             return there
         model_files.check_place(common)
@@ -151,7 +151,7 @@ def plan(source: str | Path, targets: Targets, recipe: Recipe | None = None, **s
     require_host(options.on)
     _require_use(options, recipe)
     with Store() as store, open_source(Path(source), options.load_options()) as opened:
-        common = Common(opened, options, store, Clock(), Console(quiet=True), recipe=recipe, aim=Aim.of(chosen))
+        common = Common(opened, options, store, Clock(), Console(quiet=True), recipe=recipe, aim=Aim.of(chosen, options.threads))
         return {
             "source": source_facts(common),
             "targets": [plan_of(common, ordered(common, target, recipe)) for target in chosen],

@@ -128,26 +128,23 @@ class Common:
     @cached_property
     def data(self) -> Dataset | None:
         """The user's samples; None when there are none."""
-        options = self.options
-        if options.samples is None:
-            return None
-        return open_data(options.samples, self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
+        return self._opened(self.options.samples)
 
     @cached_property
     def calibration_data(self) -> Dataset | None:
         """What int8 takes its ranges from; None when nothing is given."""
-        options = self.options
-        if options.calibration is None:
-            return None
-        return open_data(options.calibration, self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
+        return self._opened(self.options.calibration)
 
     @cached_property
     def train_data(self) -> Dataset | None:
         """What is trained on; None when nothing is given."""
+        return self._opened(self.options.train)
+
+    def _opened(self, given: str | None) -> Dataset | None:
         options = self.options
-        if options.train is None:
+        if given is None:
             return None
-        return open_data(options.train, self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
+        return open_data(given, self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
 
     @cached_property
     def teacher(self) -> Graph | None:
@@ -240,8 +237,9 @@ class Common:
     @cached_property
     def labelled(self) -> Dataset:
         """The user's labelled data; asked for only where there are some."""
-        options = self.options
-        return open_data(str(options.data), self.specs, self.preprocessing, labels=options.labels, trust=options.trust)
+        data = self._opened(self.options.data)
+        assert data is not None
+        return data
 
     @cached_property
     def accuracy(self) -> Accuracy:

@@ -54,9 +54,9 @@ class Aim:
     threads: int = 1
 
     @classmethod
-    def of(cls, targets: Sequence[Target]) -> "Aim":
-        """The first target's engine; widths that suit all."""
-        return cls(targets[0].format, int(np.lcm.reduce([t.channel_step for t in targets])), targets[0].threads)
+    def of(cls, targets: Sequence[Target], threads: int | None) -> "Aim":
+        """The first target's engine, with as many threads as the user says; widths that suit all."""
+        return cls(targets[0].format, int(np.lcm.reduce([t.channel_step for t in targets])), threads or targets[0].threads)
 
 
 @dataclass(frozen=True, slots=True)

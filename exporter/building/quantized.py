@@ -14,7 +14,7 @@ from exporter.building.inherited import inherited, rounded_values
 from exporter.building.order import Order
 from exporter.building.ranges import range_facts
 from exporter.building.retrained import retrained, suggestion
-from exporter.building.stages import Step, cost
+from exporter.building.stages import Step
 from exporter.cost.count import totals
 from exporter.errors import ParityError, UsageError, unknown_name
 from exporter.formats import load_writer
@@ -149,12 +149,12 @@ def _breaches(found: Findings, order: Order) -> list[str]:
 
 
 def _step(result: Quantized, order: Order, seconds: float) -> Step:
-    before = totals(result.draft.graph)
+    before = totals(result.draft.graph).as_dict()
     stored = sum(v.const_value.nbytes for v in result.graph.model.graph.initializers.values() if v.const_value is not None)
     report = result.report
     settings = {"precision": order.precision, "layers in integers": report.layers, "pairs": report.pairs}
     repairs = {r.name: "kept" if r.kept else "of no use" for r in report.repairs}
-    return {"pass": "quantize", "settings": {**settings, **repairs}, "before": cost(before), "after": {**cost(before), "bytes": stored},
+    return {"pass": "quantize", "settings": {**settings, **repairs}, "before": before, "after": {**before, "bytes": stored},
             "seconds": seconds}  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from exporter.building.common import Common
 from exporter.building.options import BuildOptions
 from exporter.building.order import Order
-from exporter.building.stages import Step, cost
+from exporter.building.stages import Step
 from exporter.compression.distill import words
 from exporter.cost.count import totals
 from exporter.quantization.outcome import Quantized
@@ -65,7 +65,7 @@ def _trained(common: Common, order: Order, result: Quantized) -> Retrained:
 
 
 def _step(common: Common, result: Quantized, done: Retrained, seconds: float) -> Step:
-    data, trained, size = common.train_data, done.trained, cost(totals(result.draft.graph))
+    data, trained, size = common.train_data, done.trained, totals(result.draft.graph).as_dict()
     assert data is not None
     first, best = trained.history[0], trained.best
     facts: dict[str, Any] = {

@@ -13,7 +13,7 @@ import numpy as np
 
 from exporter.array import Array
 from exporter.building.versions import tool_versions
-from exporter.cost.count import Totals, totals
+from exporter.cost.count import totals
 from exporter.data import InputSpec
 from exporter.errors import MexportError, SourceError
 from exporter.graph import Graph, Port, shape_of
@@ -92,15 +92,10 @@ def folded_graph(graph: Graph) -> tuple[Graph, Step]:
 
 
 def _step(graph: Graph, name: str, phase: Callable[[Graph], dict[str, int]]) -> Step:
-    before, start = totals(graph), time.perf_counter()
+    before, start = totals(graph).as_dict(), time.perf_counter()
     changes = phase(graph)
     seconds = time.perf_counter() - start
-    return {"pass": name, "settings": {"changes": changes}, "before": cost(before), "after": cost(totals(graph)), "seconds": seconds}
-
-
-def cost(whole: Totals) -> dict[str, int]:
-    """A model's cost as the manifest has it."""
-    return {"params": whole.params, "macs": whole.macs, "bytes": whole.bytes}
+    return {"pass": name, "settings": {"changes": changes}, "before": before, "after": totals(graph).as_dict(), "seconds": seconds}
 
 
 def reference(source: Source, options: LoadOptions, inputs: Mapping[str, Array], store: Store) -> dict[str, Array]:

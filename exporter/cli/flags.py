@@ -18,20 +18,39 @@ SHARES = {True: 0.5, False: 0.8}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFlags:
-    """What is known of the model that comes in; each field is an option of the command line."""
+class LoadFlags:
+    """How a model is read; each field is an option of the command line."""
+
+    input_shape: o.InputShapes = None
+    inputs: o.Inputs = None
+    outputs: o.Outputs = None
+    signature: o.Signature = None
+    trust: o.Trust = False
+    custom_objects: o.CustomObjects = None
+
+    def reading(self) -> dict[str, Any]:
+        """As fields of `LoadOptions`.
+
+        Raises:
+            UsageError: For a flag that cannot be read; names it.
+        """
+        from exporter.cli import parse
+
+        return {
+            "input_shapes": parse.shapes(self.input_shape), "inputs": parse.names(self.inputs), "outputs": parse.names(self.outputs),
+            "signature": self.signature, "trust": self.trust, "custom_objects": self.custom_objects,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFlags(LoadFlags):
+    """What is known of the model that comes in: how it is read, and what its pictures are."""
 
     mean: o.Mean = None
     std: o.Std = None
     color: o.Color = None
     resize: o.Resize = None
-    input_shape: o.InputShapes = None
-    inputs: o.Inputs = None
-    outputs: o.Outputs = None
-    signature: o.Signature = None
     name: o.Name = None
-    trust: o.Trust = False
-    custom_objects: o.CustomObjects = None
 
     def given(self) -> dict[str, Any]:
         """As fields of `BuildOptions`.
@@ -41,12 +60,7 @@ class SourceFlags:
         """
         from exporter.cli import parse
 
-        plain = ("signature", "name", "trust", "custom_objects")
-        return {
-            **{field: getattr(self, field) for field in plain},
-            "input_shapes": parse.shapes(self.input_shape), "inputs": parse.names(self.inputs), "outputs": parse.names(self.outputs),
-            "pixels": parse.pixels(self.mean, self.std, self.color, self.resize),
-        }  # fmt: skip
+        return {**self.reading(), "name": self.name, "pixels": parse.pixels(self.mean, self.std, self.color, self.resize)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import typer
 
 from exporter.cli import options as o
 from exporter.cli.command import Settings
+from exporter.cli.flags import LoadFlags
 
 NAME = "sweep"
 EXAMPLES = """
@@ -33,6 +34,7 @@ def run(
     settings: Settings,
     *,
     model: o.Model,
+    load: LoadFlags,
     target: Target = "onnx-arm64",
     layer: Layer = None,
     every: All = False,
@@ -40,12 +42,6 @@ def run(
     num_runs: o.NumRuns = 50,
     output: Output = Path("out/sweep"),
     on: o.On = "host",
-    input_shape: o.InputShapes = None,
-    inputs: o.Inputs = None,
-    outputs: o.Outputs = None,
-    signature: o.Signature = None,
-    trust: o.Trust = False,
-    custom_objects: o.CustomObjects = None,
     force: Force = False,
 ) -> None:
     """Why is it no quicker with fewer channels? A layer's width against its time in a target's engine, natively on this host.
@@ -60,9 +56,9 @@ def run(
 
     if every == (layer is not None):
         raise UsageError("one of --layer NAME and --all is needed", hint="`mexport inspect MODEL` lists the layers")
-    options = LoadOptions(parse.shapes(input_shape), parse.names(inputs), parse.names(outputs), trust, custom_objects, signature=signature)
     done = sweep_model(
-        parse.existing(model, "model"), options, target, output, layer=layer, widths=parse.counts(widths, "--widths"), runs=num_runs,
+        parse.existing(model, "model"), LoadOptions(**load.reading()), target, output,
+        layer=layer, widths=parse.counts(widths, "--widths"), runs=num_runs,
         threads=settings.threads, seed=settings.seed, on=on, force=force, console=settings.console(),
     )  # fmt: skip
     settings.emit({**done.facts, "files": dict(done.files)}, _text(done))

@@ -7,6 +7,7 @@ import typer
 
 from exporter.cli import options as o
 from exporter.cli.command import Settings
+from exporter.cli.flags import LoadFlags
 
 NAME = "to-keras"
 EXAMPLES = """
@@ -25,12 +26,7 @@ def run(
     *,
     model: o.Model,
     file: File,
-    input_shape: o.InputShapes = None,
-    inputs: o.Inputs = None,
-    outputs: o.Outputs = None,
-    signature: o.Signature = None,
-    trust: o.Trust = False,
-    custom_objects: o.CustomObjects = None,
+    load: LoadFlags,
     name: o.Name = None,
     force: Force = False,
 ) -> None:
@@ -42,11 +38,8 @@ def run(
     from exporter import exchange
     from exporter.cli import parse
 
-    facts = exchange.to_keras(
-        parse.existing(model, "model"), file, input_shapes=parse.shapes(input_shape), inputs=parse.names(inputs),
-        outputs=parse.names(outputs), signature=signature, trust=trust, custom_objects=custom_objects, name=name, force=force,
-        console=settings.console(),
-    )  # fmt: skip
+    source = parse.existing(model, "model")
+    facts = exchange.to_keras(source, file, **load.reading(), name=name, force=force, console=settings.console())
     settings.emit(facts, _text(dict(facts)))
 
 

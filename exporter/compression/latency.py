@@ -31,6 +31,7 @@ def plan_of_latency(
     channel_step: int = 8,
     skip: Collection[str] = (),
     threads: int = 1,
+    whole: Graph | None = None,
     tick: Tick = lambda done: None,
 ) -> tuple[Plan, Versus]:
     """Which channels of a cleaned Graph to remove so that its file takes at most a share of the time, measured here.
@@ -47,6 +48,7 @@ def plan_of_latency(
         channel_step: Widths are multiples of it where that can be.
         skip: Names of layers (of their outputs) that keep their width.
         threads: Of the engine.
+        whole: What it is a share of; None for the Graph itself.
         tick: Told the number of pairs timed so far.
 
     Returns:
@@ -65,7 +67,7 @@ def plan_of_latency(
         def write(graph: Graph, name: str) -> Side:
             return side(graph, format, Path(temporary, name), threads=threads)
 
-        race = _Race(channels, schedules, ladder_of(schedules, scope), write, tick)
+        race = _Race(channels, schedules, ladder_of(schedules, scope), write, tick, whole=whole or graph)
         try:
             number, found = widest_within(share, len(race.rungs), race.cost, race.timed, of_processor if threads == 1 else of_clock)
         except TooSlowError as problem:
@@ -85,14 +87,17 @@ class _Race:
         ladder: Plans, from the widest to the narrowest.
         write: Writes a Graph under a name, ready to be timed.
         tick: Told the number of pairs timed so far.
+        whole: What they race against.
     """
 
-    def __init__(self, channels: Channels, schedules: tuple[Schedule, ...], ladder: Ladder, write: Write, tick: Tick) -> None:
+    def __init__(
+        self, channels: Channels, schedules: tuple[Schedule, ...], ladder: Ladder, write: Write, tick: Tick, *, whole: Graph
+    ) -> None:
         self.channels, self.schedules = channels, schedules
         self.rungs = single_steps(ladder, schedules)
         self.write, self.tick = write, tick
-        self.whole = write(channels.graph, "whole")
-        self.macs = totals(channels.graph).macs
+        self.whole = write(whole, "whole")
+        self.macs = totals(whole).macs
         self.plans: dict[int, Plan] = {}
         self.sides: dict[int, Side] = {}
         self.pairs = 0

@@ -14,6 +14,7 @@ from exporter.cost.count import totals
 from exporter.errors import UsageError, unknown_name
 from exporter.graph import Graph
 from exporter.latency import ratio_interval
+from exporter.pruning.layers import layers_of
 from exporter.pruning.norms import reestimated
 from exporter.pruning.plan import Plan
 from exporter.pruning.prune import Settings, prune
@@ -107,7 +108,7 @@ class PruneChannels:
         with given.console.stage(f"measuring widths in the engine of {given.format}"):
             plan, measured = plan_of_latency(
                 graph, self.latency, given.format, scorer=chosen, scope=Scope(self.scope), channel_step=self._step(given),
-                skip=self.skip, threads=given.threads, tick=lambda done: None,
+                skip=self.skip, threads=given.threads, whole=given.start,
             )  # fmt: skip
         a, b = np.asarray(measured.a_cpu_ms), np.asarray(measured.b_cpu_ms)
         low, high = ratio_interval(a, b, given.seed)
@@ -129,7 +130,5 @@ class PruneChannels:
 
 def widths(kept: Mapping[str, Array], graph: Graph) -> dict[str, list[int]]:
     """Output channels of each layer that has lost some: before and after."""
-    from exporter.pruning.layers import layers_of
-
     before = {name: layer.rows for name, layer in layers_of(graph).items()}
     return {name: [before[name], len(rows)] for name, rows in kept.items() if len(rows) < before[name]}

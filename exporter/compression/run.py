@@ -32,15 +32,10 @@ class Step:
     def as_dict(self) -> dict[str, Any]:
         """As the manifest has it."""
         return {
-            "pass": self.name, "settings": dict(self.settings), "before": cost(self.before), "after": cost(self.made.graph),
+            "pass": self.name, "settings": dict(self.settings),
+            "before": totals(self.before).as_dict(), "after": totals(self.made.graph).as_dict(),
             "seconds": self.seconds, "facts": dict(self.made.facts), "history": [dict(h) for h in self.made.history],
         }  # fmt: skip
-
-
-def cost(graph: Graph) -> dict[str, int]:
-    """Parameters, multiply-accumulates, memory access in elements, and bytes of float32 weights."""
-    found = totals(graph)
-    return {"params": found.params, "macs": found.macs, "memory_access": found.mac_elements, "bytes": found.bytes}
 
 
 def compress(graph: Graph, passes: Sequence[Compressor], given: Given) -> tuple[Graph, tuple[Step, ...]]:

@@ -11,8 +11,9 @@ from exporter.accuracy import score
 from exporter.array import Array
 from exporter.child import Child
 from exporter.compression.given import Given
-from exporter.compression.run import Step, cost
+from exporter.compression.run import Step
 from exporter.compression.timing import Side, side
+from exporter.cost.count import totals
 from exporter.data import Dataset
 from exporter.errors import UnsupportedOpError
 from exporter.graph import Graph
@@ -59,7 +60,7 @@ def table(given: Given, steps: Sequence[Step], labelled: Dataset | None) -> list
 
 
 def _counted(start: Graph, graph: Graph) -> Row:
-    own, whole = cost(graph), cost(start)
+    own, whole = totals(graph).as_dict(), totals(start).as_dict()
     return {**own, "ratio": {name: own[name] / whole[name] if whole[name] else 1.0 for name in own}}
 
 

@@ -49,6 +49,10 @@ class Totals:
     mac_elements: int
     bytes: int
 
+    def as_dict(self) -> dict[str, int]:
+        """As the manifest has it."""
+        return {"params": self.params, "macs": self.macs, "memory_access": self.mac_elements, "bytes": self.bytes}
+
 
 def layer_costs(graph: Graph) -> list[LayerCost]:
     """One entry a node, in topological order."""

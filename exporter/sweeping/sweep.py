@@ -71,11 +71,6 @@ class Sweep:
         """Widths slower than a wider one."""
         return wasted(self.points)
 
-    def latency_ms(self) -> dict[int, float]:
-        """Milliseconds by width."""
-        whole = next(p for p in self.points if p.width == self.channels)
-        return {p.width: p.relative * whole.ms for p in self.points}
-
     def as_dict(self) -> dict[str, Any]:
         """Everything, every round too."""
         return {
@@ -154,8 +149,3 @@ def _points(widths: Sequence[int], times: tuple[Array, Array], judged: Array, wh
 def measured_step(sweeps: Sequence[Sweep]) -> int:
     """The step of widths to prune by: the one that explains all layers' times best, 1 where none does beyond noise."""
     return best_step([s.points for s in sweeps])
-
-
-def latency_table(sweeps: Sequence[Sweep]) -> dict[str, dict[int, float]]:
-    """Milliseconds by layer and width; layers that are the same work share their times."""
-    return {name: s.latency_ms() for s in sweeps for name in (s.layer, *s.also)}

@@ -44,7 +44,9 @@ def conclusion(sweeps: Sequence[Sweep]) -> str:
     step = measured_step(sweeps)
     if step == 1:
         return "No step is better than another here: any width will do."
-    return f"Prune to multiples of {step} for an engine on this host: channel_step = {step}, in the target's file or in the recipe."
+    return (
+        f"Prune to multiples of {step} for an engine on this host: --channel-step {step}, or channel_step in a target's file or a recipe."
+    )
 
 
 def table_rows(sweeps: Sequence[Sweep]) -> list[tuple[object, ...]]:

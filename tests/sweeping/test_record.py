@@ -9,7 +9,7 @@ import pytest
 
 from exporter.errors import UsageError
 from exporter.sweeping.record import CSV, JSON, SVG, check_folder, read_step, write
-from exporter.sweeping.sweep import Sweep, latency_table, measured_step
+from exporter.sweeping.sweep import Sweep, measured_step
 from exporter.sweeping.words import conclusion, sentences, table_rows
 from tests.sweeping.test_staircase import points
 
@@ -30,14 +30,6 @@ def test_words_say_where_it_pays():
     assert "multiples of 16" in conclusion([swept(16), swept(16)])
     assert "any width will do" in conclusion([swept(1)])
     assert table_rows([swept(16)])[0][:4] == ("conv", 2, "Conv", 64)
-
-
-def test_the_table_holds_every_layer():
-    table = latency_table([swept(8), swept(8, name="other")])
-    assert set(table) == {"conv", "conv2", "other", "other2"}
-    assert table["conv"] == table["conv2"]
-    assert table["conv"][64] == pytest.approx(1.0, rel=0.05)  # what the whole width takes, with its noise
-    assert table["conv"][16] < table["conv"][64]
 
 
 def test_the_files_say_the_same(tmp_path: Path):
