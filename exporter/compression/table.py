@@ -47,7 +47,7 @@ def table(given: Given, steps: Sequence[Step], labelled: Dataset | None) -> list
     Returns:
         step; params, macs, memory_access, bytes and their ratios to the start; top1 with n; latency by engine: medians of this model and
         of the start, taken turn by turn, and the ratio of their processor times, which other work on this host hardly disturbs, with its
-        95 % interval. Native, one thread, float32.
+        95 % interval; or why its format refuses the model. Native, one thread, float32.
     """
     graphs = [given.start, *(step.made.graph for step in steps)]
     rows = [{"step": name, **_counted(given.start, graph)} for name, graph in zip([START, *(s.name for s in steps)], graphs, strict=True)]
@@ -78,13 +78,14 @@ def _right(graph: Graph, data: Dataset) -> Row | None:
 
 
 def _times(given: Given, graph: Graph) -> dict[str, Row]:
-    """By engine; left out where a format cannot express the model."""
+    """By engine; for one whose format cannot express the model, why."""
     found = {}
     for format, engine in ENGINES.items():
         with tempfile.TemporaryDirectory(prefix="mexport-compress-") as folder:
             try:
                 sides = [side(g, format, Path(folder) / str(i)) for i, g in enumerate((given.start, graph))]
-            except UnsupportedOpError:
+            except UnsupportedOpError as problem:
+                found[engine] = {"refused": problem.message}
                 continue
             found[engine] = _versus(sides[0], sides[1], given.seed)
     return found

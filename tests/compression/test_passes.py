@@ -171,3 +171,12 @@ def test_the_table_has_the_start_and_each_step(graph: Graph) -> None:
         assert min(found["ms"], found["start_ms"], found["p10_ms"]) > 0
         assert found["low"] <= found["ratio"] <= found["high"]
         assert found["kind"] == "native"
+
+
+def test_an_engine_that_cannot_have_the_model_says_why() -> None:
+    graph = graph_from_text(TEXT.replace("s = Relu (b)", "t = Tanh (b) s = Atan (t)"), WEIGHTS)
+    asked = given(graph)
+    _, steps = compress(graph, [PruneChannels(macs=0.5)], asked)
+    found = table(asked, steps, None)[1]["latency"]
+    assert "Atan" in found["litert"]["refused"]
+    assert found["ncnn"]["ms"] > 0

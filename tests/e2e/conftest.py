@@ -1,13 +1,16 @@
 """Small nets and data for int8, shared by the tests of whole builds."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 from exporter.sample import pictures_path
+from tests.e2e.compress_inputs import RECIPE
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +22,24 @@ def few(tmp_path_factory):
         for picture in sorted(group.iterdir())[:6]:
             shutil.copy(picture, folder / group.name)
     return folder
+
+
+@pytest.fixture(scope="session")
+def sample_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample's own pictures, twice over, as an .npz."""
+    folders = sorted(f for f in pictures_path().iterdir() if f.is_dir())
+    found = [(np.asarray(Image.open(p)), i) for i, folder in enumerate(folders) for p in sorted(folder.iterdir())]
+    path = tmp_path_factory.mktemp("data") / "train.npz"
+    np.savez(path, x=np.stack([x for x, _ in found] * 2), y=np.array([y for _, y in found] * 2))
+    return path
+
+
+@pytest.fixture(scope="session")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe file: half the MACs, two epochs."""
+    path = tmp_path_factory.mktemp("recipe") / "half.toml"
+    path.write_text(RECIPE)
+    return path
 
 
 @pytest.fixture(scope="session")
