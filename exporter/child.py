@@ -11,9 +11,10 @@ import signal
 import subprocess  # noqa: TID251 - the second door beside shell.run: a process that is spoken to
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -21,6 +22,102 @@ from exporter.array import Array
 from exporter.errors import BY_CODE, EngineError, MexportError
 
 Reply = tuple[dict[str, Any], dict[str, Array]]
+
+
+class Worker(Protocol):
+    """A started `exporter.worker`, wherever it runs."""
+
+    def send(self, line: bytes) -> None:
+        """Write one line.
+
+        Raises:
+            BrokenPipeError: If it has ended.
+        """
+
+    def receive(self, limit_s: float) -> bytes | None:
+        """Its next line; b"" when it has ended, None when the time is up."""
+
+    def ending(self) -> str:
+        """How it ended, in words: "killed by SIGSEGV; it last wrote: ..."."""
+
+    def close(self) -> None:
+        """End it; safe to call twice."""
+
+
+class Launcher(Protocol):
+    """Starts workers in one place.
+
+    Attributes:
+        patience: What time limits are multiplied with there.
+    """
+
+    patience: float
+
+    def start(self, module: str, folder: Path, files: Sequence[Path], env: dict[str, str]) -> Worker:
+        """Start a worker.
+
+        Args:
+            module: Where its `Session` class is, below `exporter`.
+            folder: Where arrays go to and fro; the worker sees it under the same path.
+            files: What else it must be able to read, under the same paths.
+            env: Extra environment variables.
+        """
+
+
+class HostWorker:
+    """A worker that is a child process of ours."""
+
+    def __init__(self, module: str, folder: Path, env: dict[str, str]) -> None:
+        self.log = folder / "stderr"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "exporter.worker", module],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **env},
+            )  # fmt: skip
+
+    def send(self, line: bytes) -> None:
+        """Write one line."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(line)
+        self.process.stdin.flush()
+
+    def receive(self, limit_s: float) -> bytes | None:
+        """Its next line; b"" when it has ended, None when the time is up."""
+        assert self.process.stdout is not None
+        if not select.select([self.process.stdout], [], [], limit_s)[0]:
+            return None
+        return self.process.stdout.readline()
+
+    def ending(self) -> str:
+        """How it ended, in words."""
+        code = self.process.wait()
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return how + last_words(self.log.read_text(errors="replace"))
+
+    def close(self) -> None:
+        """End the process; safe to call twice."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+class HostLauncher:
+    """Starts workers as child processes of ours."""
+
+    patience = 1.0
+
+    def start(self, module: str, folder: Path, files: Sequence[Path], env: dict[str, str]) -> Worker:
+        """Start a worker."""
+        return HostWorker(module, folder, env)
+
+
+def last_words(text: str) -> str:
+    """The last lines that a program wrote, for an error."""
+    last = text.strip().splitlines()[-3:]
+    return "; it last wrote: " + " | ".join(last) if last else ""
 
 
 class Child:
@@ -33,6 +130,8 @@ class Child:
         timeout_s: Limit of one call, in seconds.
         error: The class of error for a crash or time-out.
         env: Extra environment variables.
+        launcher: Where it runs; None for this computer.
+        files: What it must be able to read there.
     """
 
     def __init__(
@@ -44,15 +143,17 @@ class Child:
         timeout_s: float = 300.0,
         error: type[MexportError] = EngineError,
         env: dict[str, str] | None = None,
+        launcher: Launcher | None = None,
+        files: Sequence[Path] = (),
     ) -> None:
-        self.what, self.timeout_s, self.error = what, timeout_s, error
+        launcher = launcher or HostLauncher()
+        self.what, self.timeout_s, self.error = what, timeout_s * launcher.patience, error
         self.folder = tempfile.TemporaryDirectory(prefix="mexport-")
-        self.log = Path(self.folder.name, "stderr")
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "exporter.worker", module],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **(env or {})},
-            )  # fmt: skip
+        try:
+            self.worker = launcher.start(module, Path(self.folder.name), files, env or {})
+        except BaseException:
+            self.folder.cleanup()
+            raise
         self.count = 0
         try:
             self.facts, _ = self.call("__init__", **setup)
@@ -72,18 +173,15 @@ class Child:
             request["arrays"] = str(Path(self.folder.name, f"in{self.count}.npz"))
             np.savez(request["arrays"], allow_pickle=False, **arrays)
         request["reply"] = str(Path(self.folder.name, f"out{self.count}.npz"))
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
         try:
-            self.process.stdin.write(json.dumps(request).encode() + b"\n")
-            self.process.stdin.flush()
+            self.worker.send(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
             raise self._died() from None
         limit = timeout_s or self.timeout_s
-        if not select.select([self.process.stdout], [], [], limit)[0]:
+        line = self.worker.receive(limit)
+        if line is None:
             self.close()
             raise self.error(f"{self.what}: no answer within {limit:g} s, stopped", hint="give it more time or a smaller input")
-        line = self.process.stdout.readline()
         if not line:
             raise self._died()
         return self._unpack(json.loads(line), request)
@@ -103,21 +201,13 @@ class Child:
         return reply["facts"], arrays
 
     def _died(self) -> MexportError:
-        code = self.process.wait()
-        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        last = self.log.read_text(errors="replace").strip().splitlines()[-3:]
-        tail = "; it last wrote: " + " | ".join(last) if last else ""
+        how = self.worker.ending()
         self.close()
-        return self.error(f"{self.what}: the process was {how}{tail}", hint="the file may be damaged; build it again, or run with -v")
+        return self.error(f"{self.what}: the process was {how}", hint="the file may be damaged; build it again, or run with -v")
 
     def close(self) -> None:
         """End the process and remove its folder; safe to call twice."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                pipe.close()
+        self.worker.close()
         self.folder.cleanup()
 
     def __enter__(self) -> Self:

@@ -73,7 +73,7 @@ def build_all(
     options, chosen, recipe = BuildOptions.of(settings), _chosen(targets), recipe or Recipe()
     voice = console or Console(quiet=True)
     clock = Clock(process_age_s() if options.command else 0.0)
-    require_host(options.on)
+    require_host(options.on, "build")
     _require_use(options, recipe)
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store())
@@ -148,7 +148,7 @@ def refused(common: Common, tried: Sequence[Order]) -> MexportError | None:
 def plan(source: str | Path, targets: Targets, recipe: Recipe | None = None, **settings: Any) -> dict[str, Any]:
     """What `build` would do, without doing it: settings as they come out of target, recipe and flags, passes, problems, bundles."""
     options, chosen, recipe = BuildOptions.of(settings), _chosen(targets), recipe or Recipe()
-    require_host(options.on)
+    require_host(options.on, "build")
     _require_use(options, recipe)
     with Store() as store, open_source(Path(source), options.load_options()) as opened:
         common = Common(opened, options, store, Clock(), Console(quiet=True), recipe=recipe, aim=Aim.of(chosen, options.threads))

@@ -57,7 +57,7 @@ def evaluate_paths(
     Raises:
         DataError: If the data have no labels, or do not fit the model.
     """
-    require_host(on)
+    require_host(on, "eval")
     said, shapes, voice = pixels or PixelOptions(), input_shapes or {}, console or Console(quiet=True)
     trial = _Trial(data, labels, scores, trust, voice)
     if (what.suffix in BARE and what.suffix != ".onnx") or holds_bundles(what):
@@ -148,7 +148,7 @@ def bench_paths(
     Returns:
         host, threads, runs, results (statistics and every sample of each file), comparisons (ratio, interval, every pair).
     """
-    require_host(on)
+    require_host(on, "bench")
     voice = console or Console(quiet=True)
     found = [s for path in paths for s in subjects(path, threads=threads, shapes=input_shapes)]
     if not found:

@@ -69,7 +69,7 @@ def sweep_model(
     Raises:
         UsageError: If there is no such layer, widths make no sense, or the folder holds another sweep.
     """
-    require_host(on)
+    require_host(on, "sweep")
     aim, voice = load_target(target), console or Console(quiet=True)
     with Store() as store, voice.stage(f"reading {path.name}"), open_source(path, options) as source:
         info, name = source.info, source.name

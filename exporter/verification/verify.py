@@ -70,7 +70,7 @@ def verify(
         MexportError: If a bundle is damaged, its engine crashes, or the source is needed and not there. That a file differs is in
             the result.
     """
-    require_host(on)
+    require_host(on, "verify")
     path = what.path if isinstance(what, Outcome) else Path(what)
     if path is None:
         raise UsageError("that build has failed: there is nothing to verify", hint="look at its error")

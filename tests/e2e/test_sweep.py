@@ -54,7 +54,7 @@ def test_one_layer_and_its_widths(tmp_path: Path):
         (("--layer", "pool"), "it has no weights"),
         (("--layer", "first", "--widths", "4,x"), "--widths 4,x: whole numbers"),
         (("--layer", "first", "-t", "onnx-arm"), "did you mean `onnx-arm64`?"),
-        (("--layer", "first", "--on", "adb:1"), "--on adb:1: no such device"),
+        (("--layer", "first", "--on", "adb:1"), "--on adb:1: sweep does not run there"),
     ],
 )
 def test_what_makes_no_sense_is_refused(words: tuple[str, ...], said: str, tmp_path: Path):
