@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from exporter.devices.adb import INSTALL as ADB_INSTALL
+
 PYTHON = ((3, 11), (3, 14))
 """First Python that works, and the first that does not."""
 
@@ -30,7 +32,7 @@ PACKAGES = {
 
 TOOLS = {
     "docker": ("running on emulated ARM", "install Docker: https://docs.docker.com/engine/install/"),
-    "adb": ("measuring on a phone", "install Android's platform-tools: https://developer.android.com/tools/adb"),
+    "adb": ("measuring on a phone", ADB_INSTALL),
 }
 """Outside program to what needs it and how to get it; only commands that name a device need one."""
 

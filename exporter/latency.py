@@ -3,7 +3,7 @@
 Latency is never cached and never judged by one number: every sample is kept.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -135,6 +135,11 @@ def versus(
     for _ in range(process_pairs):
         times += _process_pair(a, b, share, warmup)
         tick(len(times))
+    return compared(times, process_pairs=process_pairs, seed=seed)
+
+
+def compared(times: Sequence[tuple[Run, Run]], *, process_pairs: int, seed: int = 0) -> Versus:
+    """What pairs of runs of A and B say, wherever they were taken."""
     (a_ms, a_cpu_ms), (b_ms, b_cpu_ms) = (tuple(zip(*runs, strict=True)) for runs in zip(*times, strict=True))
     low, high = ratio_interval(np.asarray(a_ms), np.asarray(b_ms), seed)
     return Versus(a_ms, b_ms, float(np.median(b_ms) / np.median(a_ms)), low, high, process_pairs, a_cpu_ms, b_cpu_ms)

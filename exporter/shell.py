@@ -1,12 +1,14 @@
 """The one door to outside programs: logged, bounded in time, the last lines of their output in the error."""
 
+import contextlib
 import logging
 import os
+import select
 import shlex
 import signal
 import subprocess  # noqa: TID251 - this is the door
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +82,46 @@ def run(
     if check and ran.code != 0:
         raise error(f"{shlex.join(words)}: {_how(ran.code)}{_tail(stdout, stderr)}", hint=hint or "run again with -v")
     return ran
+
+
+class Companion:
+    """A program beside us that goes on until its standard input ends: with the block, or with this process, however that ends."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def line(self, limit_s: float) -> str | None:
+        """Its next line; None where it has ended or the time is up."""
+        assert self._process.stdout is not None
+        if not select.select([self._process.stdout], [], [], limit_s)[0]:
+            return None
+        return self._process.stdout.readline() or None
+
+    def let_go(self, limit_s: float) -> tuple[int | None, str]:
+        """End its standard input and wait: its exit code (None where the time was up, and it was stopped), and the last it wrote."""
+        try:
+            stdout, stderr = self._process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            stdout, stderr = _end(self._process)
+            return None, stderr.strip() or stdout.strip()
+        return self._process.returncode, stderr.strip() or stdout.strip()
+
+
+@contextlib.contextmanager
+def companion(command: Sequence[str | Path]) -> Iterator[Companion]:
+    """Start a program that stays beside us; it is ended with the block.
+
+    Raises:
+        ToolError: If the program is missing or cannot be run.
+    """
+    words = tuple(map(str, command))
+    LOG.info("beside us: %s", shlex.join(words))
+    process = _start(words, None, None)
+    try:
+        yield Companion(process)
+    finally:
+        if process.poll() is None:
+            _end(process)
 
 
 def _start(words: tuple[str, ...], cwd: Path | None, env: Mapping[str, str] | None) -> "subprocess.Popen[str]":

@@ -13,8 +13,9 @@ from exporter.console import Console
 from exporter.data import InputSpec, open_data
 from exporter.errors import DataError, UsageError
 from exporter.latency import Latency, measure, versus
-from exporter.place import host_name, require_host
+from exporter.place import ADB, HOST, host_name, require_host, require_kind
 from exporter.preprocessing import Preprocessing, make
+from exporter.proving.phone import bench_on_phone
 from exporter.proving.subject import BARE, Subject, only_scores, subjects
 from exporter.sources.open import LoadOptions, open_source
 from exporter.store import Store
@@ -142,20 +143,24 @@ def bench_paths(
         input_shapes: For files that do not tell.
         threads: Of the engines; None for each bundle's own, or 1.
         seed: Of the noise that is fed, and of the bootstrap.
-        on: Where; only "host".
+        on: Where: "host", or "adb:SERIAL" for a phone.
         console: Where progress goes.
 
     Returns:
-        host, threads, runs, results (statistics and every sample of each file), comparisons (ratio, interval, every pair).
+        on, kind, host, threads, runs, results (statistics and every sample of each file), comparisons (ratio, interval, every pair);
+        from a phone also device and cores.
     """
-    require_host(on, "bench")
+    place = require_kind(on, HOST, ADB, what="bench")
     voice = console or Console(quiet=True)
     found = [s for path in paths for s in subjects(path, threads=threads, shapes=input_shapes)]
     if not found:
         raise DataError("nothing to time", hint="give bundles or files")
+    if not place.is_host:
+        return bench_on_phone(found, place.name, runs=runs, warmup=warmup, pairs=pairs, seed=seed, console=voice)
     results = [{"name": s.name, **_latency(s, runs, warmup, seed, voice).as_dict()} for s in found]
     comparisons = [_versus(found[0], other, pairs, seed, voice) for other in found[1:]]
-    return {"host": host_name(), "threads": found[0].threads, "runs": runs, "results": results, "comparisons": comparisons}
+    facts = {"on": HOST, "kind": "native", "host": host_name(), "threads": found[0].threads, "runs": runs}
+    return {**facts, "results": results, "comparisons": comparisons}
 
 
 def _latency(subject: Subject, runs: int, warmup: int, seed: int, console: Console) -> Latency:

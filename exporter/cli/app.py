@@ -9,7 +9,7 @@ from types import FrameType
 
 import typer
 
-from exporter.cli import bench, build, cache, compress, doctor, evaluate, inspect, plan, report, sweep, targets, to_keras, verify
+from exporter.cli import bench, build, cache, compress, doctor, evaluate, inspect, plan, report, runner, sweep, targets, to_keras, verify
 from exporter.cli.command import Settings, Version, add
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ for module in (build, compress, plan, inspect, verify, evaluate, bench, sweep, t
     add(app, module.run, module.NAME, epilog=module.EXAMPLES)
 app.add_typer(targets.app, name="targets")
 app.add_typer(cache.app, name="cache")
+app.add_typer(runner.app, name="runner")
 
 
 @app.callback()

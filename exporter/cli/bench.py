@@ -13,6 +13,7 @@ EXAMPLES = """
 Examples:
 mexport bench out/model--ncnn-arm64
 mexport bench ours.tflite theirs.tflite --json
+mexport bench out/model--ncnn-arm64 --on adb:R58M12ABCDE
 """
 
 Files = Annotated[
@@ -31,7 +32,7 @@ def run(
     input_shape: o.InputShapes = None,
     on: o.On = "host",
 ) -> None:
-    """Time files in their engines on this host; the first of several is compared with each of the others, turn by turn."""
+    """Time files in their engines, here or on a phone; the first of several is compared with each of the others, turn by turn."""
     from exporter import trial
     from exporter.cli import parse
     from exporter.cli.text import bench_text

@@ -62,16 +62,20 @@ def accuracy_text(results: Sequence[Mapping[str, Any]]) -> str:
 def bench_text(facts: Mapping[str, Any]) -> str:
     """Statistics a file in ms, then each comparison in a sentence."""
     names = ("min", "p10", "median", "p90", "mean", "mean_2_20", "load", "first", "fps")
-    rows = [
-        (r["name"], *(f"{r['statistics'][n]:.3f}" if n in r["statistics"] else "" for n in names), f"{r['peak_rss_bytes'] / KIB**2:.0f}")
-        for r in facts["results"]
-    ]
-    head = f"{facts['host']}, {facts['threads']} thread(s), {facts['runs']} runs; milliseconds, peak memory in MiB"
+    rows = [(r["name"], *(f"{r['statistics'][n]:.3f}" if n in r["statistics"] else "" for n in names), _mib(r)) for r in facts["results"]]
+    where = facts["host"] or f"{facts['on']}, {facts['cores']} cores"
+    head = f"{where}, {facts['threads']} thread(s), {facts['runs']} runs; milliseconds, peak memory in MiB"
     lines = [head, table(("file", *names, "peak"), rows)]
+    lines += sorted({r["note"] for r in facts["results"] if "note" in r})
     for c in facts["comparisons"]:
         verdict = "not slower" if c["not_slower"] else "slower"
         lines.append(f"{c['b']} / {c['a']}: {c['ratio']:.3f} [{c['low']:.3f}, {c['high']:.3f}], {len(c['a_ms'])} pairs: {verdict}")
     return "\n".join(lines)
+
+
+def _mib(result: Mapping[str, Any]) -> str:
+    """Peak memory, where it was measured."""
+    return "" if result["peak_rss_bytes"] is None else f"{result['peak_rss_bytes'] / KIB**2:.0f}"
 
 
 def plan_text(facts: Mapping[str, Any]) -> str:

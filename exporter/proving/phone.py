@@ -1,0 +1,114 @@
+"""Time bundles and bare files on a phone behind adb: what `mexport bench --on adb:SERIAL` does."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from exporter.array import Array
+from exporter.console import Console
+from exporter.devices.abi import Abi, find_abi
+from exporter.devices.ncnn_runner import NcnnModel
+from exporter.devices.phone import Phone, PhoneTimes, Task, time_on_phone
+from exporter.errors import DeviceError
+from exporter.latency import Latency, Run, Versus, compared
+from exporter.proving.subject import Subject
+
+NO_TIMES = "an emulator runs this system: its times tell nothing and are left out"
+
+
+def bench_on_phone(
+    subjects: Sequence[Subject],
+    serial: str,
+    *,
+    runs: int,
+    warmup: int,
+    pairs: int,
+    seed: int,
+    console: Console,
+) -> dict[str, Any]:
+    """Times of ncnn files on a phone; the first of several against each other one, interleaved.
+
+    Args:
+        subjects: What to time.
+        serial: Which phone.
+        runs: Timed runs of each.
+        warmup: Untimed runs before.
+        pairs: Interleaved pairs of a comparison.
+        seed: Of the noise that is fed, and of the bootstrap.
+        console: Where progress goes.
+
+    Raises:
+        DeviceError: If a file is not ncnn's, the files are for several kinds of processor, or the phone fails.
+    """
+    for subject in subjects:
+        require_ncnn(subject)
+    models = [_model(s, s.noise(seed)) for s in subjects]
+    task = Task(models, _common_abi(subjects), runs, warmup, pairs, threads=subjects[0].threads)
+    times = time_on_phone(serial, task, console=console)
+    names = [s.name for s in subjects]
+    facts = {
+        "on": f"adb:{times.phone.model}", "kind": None if times.phone.emulated else "measured", "host": None,
+        "device": times.phone.as_dict(), "cores": task.cores, "threads": task.threads, "runs": runs,
+    }  # fmt: skip
+    return {**facts, "results": _results(names, times), "comparisons": _comparisons(names, times, seed)}
+
+
+def require_ncnn(subject: Subject) -> None:
+    """Only ncnn has a program that runs from a shell.
+
+    Raises:
+        DeviceError: For a file of another engine.
+    """
+    if subject.runtime != "ncnn":
+        engine = "TFLite" if subject.runtime == "litert" else "ONNX"
+        hint = "use an ncnn bundle, or the app"
+        raise DeviceError(f"{subject.name}: {engine} files reach a phone through the app, ncnn files through adb too", hint=hint)
+
+
+def _model(subject: Subject, feeds: Mapping[str, Array]) -> NcnnModel:
+    outputs = [e.tensor.name for e in subject.outputs]
+    return NcnnModel(subject.name, subject.path, subject.path.with_suffix(".bin"), feeds, outputs, subject.options)
+
+
+def _common_abi(subjects: Sequence[Subject]) -> Abi | None:
+    """What the bundles were built for; bare files run anywhere."""
+    names = sorted({s.manifest["target"]["abi"] for s in subjects if s.manifest is not None})
+    if len(names) > 1:
+        raise DeviceError(f"these bundles are for {' and '.join(names)}", hint="time them one after the other")
+    return find_abi(names[0]) if names else None
+
+
+def _results(names: Sequence[str], times: PhoneTimes) -> list[dict[str, Any]]:
+    rows = []
+    for name, got in zip(names, times.results, strict=True):
+        engine = f"{got['engine']} {got['version']}"
+        latency = Latency(got["load_ms"], got["first_ms"], tuple(got["samples_ms"]), got["peak_rss_bytes"], engine, got["threads"])
+        rows.append(
+            {"name": name, **_honest(times.phone, latency), "options": got["options"], "cpu": got["cpu"], "outputs": got["outputs"]}
+        )
+    return rows
+
+
+def _honest(phone: Phone, latency: Latency) -> dict[str, Any]:
+    """A result without its times where an emulator made them."""
+    facts = latency.as_dict()
+    if not phone.emulated:
+        return facts
+    return {**facts, "load_ms": None, "first_ms": None, "ms": [], "peak_rss_bytes": None, "statistics": {}, "note": NO_TIMES}
+
+
+def _comparisons(names: Sequence[str], times: PhoneTimes, seed: int) -> list[dict[str, Any]]:
+    if times.phone.emulated:
+        return []
+    found = []
+    for name, rounds in zip(names[1:], times.pairs, strict=True):
+        versus = _versus(rounds, seed)
+        found.append({"a": names[0], "b": name, **versus.as_dict()})
+    return found
+
+
+def _versus(rounds: Sequence[Mapping[str, Any]], seed: int) -> Versus:
+    pairs: list[tuple[Run, Run]] = []
+    for got in rounds:
+        a, b = (list(zip(side["samples_ms"], side["cpu_ms"], strict=True)) for side in (got, got["versus"]))
+        pairs += list(zip(a, b, strict=True))
+    return compared(pairs, process_pairs=len(rounds), seed=seed)
