@@ -1,7 +1,7 @@
-"""The cache: loaded graphs, reference outputs, calibration statistics, trained models, built tools. Entries are complete or absent.
+"""The cache: loaded graphs, reference outputs, calibration statistics, trained models, built tools, instruction counts.
 
-An entry is a folder, `ROOT/KIND/KEY/`. Whoever reads one holds a shared lock on it until the Store is closed, so that `gc` in any process
-leaves it alone.
+Entries are complete or absent. An entry is a folder, `ROOT/KIND/KEY/`. Whoever reads one holds a shared lock on it until the Store is
+closed, so that `gc` in any process leaves it alone.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from exporter import disk
 from exporter.errors import DiskError, unknown_name
 from exporter.fingerprint import code_version, fingerprint
 
-KINDS = ("graph", "reference", "calibration", "model", "tool")
+KINDS = ("graph", "reference", "calibration", "model", "tool", "counts")
 LIMIT_BYTES = 10 * 10**9
 
 
