@@ -89,3 +89,25 @@ def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
     ours.send_signal(signal.SIGINT)
     assert ours.wait(20) != 0
     assert not _running(int(pid.read_text()))
+
+
+def test_a_companion_goes_on_until_we_let_go() -> None:
+    program = "print('ready', flush=True); import sys; sys.stdin.read(); print('the end', file=sys.stderr); sys.exit(5)"
+    with shell.companion([PYTHON, "-c", program]) as companion:
+        assert companion.line(20.0) == "ready\n"
+        assert companion.line(0.1) is None
+        assert companion.let_go(20.0) == (5, "the end")
+
+
+def test_a_companion_that_does_not_end_is_stopped() -> None:
+    with shell.companion([PYTHON, "-c", "import time; time.sleep(60)"]) as companion:
+        assert companion.let_go(0.2)[0] is None
+
+
+def test_a_companion_ends_with_its_block() -> None:
+    program = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    with pytest.raises(KeyboardInterrupt), shell.companion([PYTHON, "-c", program]) as companion:
+        process = Path("/proc", str(companion.line(20.0)).strip())
+        assert process.exists()
+        raise KeyboardInterrupt
+    assert not process.exists()

@@ -41,7 +41,7 @@ def bench_on_phone(
     """
     for subject in subjects:
         require_ncnn(subject)
-    models = [_model(s, s.noise(seed)) for s in subjects]
+    models = [model_of(s, s.noise(seed)) for s in subjects]
     task = Task(models, _common_abi(subjects), runs, warmup, pairs, threads=subjects[0].threads)
     times = time_on_phone(serial, task, console=console)
     names = [s.name for s in subjects]
@@ -64,7 +64,8 @@ def require_ncnn(subject: Subject) -> None:
         raise DeviceError(f"{subject.name}: {engine} files reach a phone through the app, ncnn files through adb too", hint=hint)
 
 
-def _model(subject: Subject, feeds: Mapping[str, Array]) -> NcnnModel:
+def model_of(subject: Subject, feeds: Mapping[str, Array]) -> NcnnModel:
+    """A file and what it is fed, as the program on the phone takes them."""
     outputs = [e.tensor.name for e in subject.outputs]
     return NcnnModel(subject.name, subject.path, subject.path.with_suffix(".bin"), feeds, outputs, subject.options)
 
