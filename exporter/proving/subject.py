@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.bundle import Bundle, find_bundles
-from exporter.child import Child
+from exporter.child import Child, Launcher
 from exporter.data import InputSpec
 from exporter.errors import DataError, UsageError
 from exporter.formats import Tensor
@@ -78,9 +78,9 @@ class Subject:
     outputs: tuple[End, ...]
     manifest: dict[str, Any] | None = None
 
-    def open(self) -> Child:
-        """Start the engine."""
-        return open_engine(self.runtime, self.path, threads=self.threads, options=self.options)
+    def open(self, launcher: Launcher | None = None) -> Child:
+        """Start the engine, on this computer or elsewhere."""
+        return open_engine(self.runtime, self.path, threads=self.threads, options=self.options, launcher=launcher)
 
     def specs(self) -> tuple[InputSpec, ...]:
         """What the inputs take, in the source's terms."""

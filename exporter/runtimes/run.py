@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exporter.child import Child
+from exporter.child import Child, Launcher
 from exporter.errors import unknown_name
 
 RUNTIMES = {"ncnn": "runtimes.ncnn", "litert": "runtimes.litert", "onnxruntime": "runtimes.onnxruntime"}
@@ -19,7 +19,15 @@ A `Session(path, threads, options)` has `facts` with "inputs" and "outputs" (lis
 """
 
 
-def open_engine(runtime: str, path: Path, *, threads: int = 1, options: dict[str, Any] | None = None, timeout_s: float = 300.0) -> Child:
+def open_engine(
+    runtime: str,
+    path: Path,
+    *,
+    threads: int = 1,
+    options: dict[str, Any] | None = None,
+    timeout_s: float = 300.0,
+    launcher: Launcher | None = None,
+) -> Child:
     """Start the engine on a file. Use as a context manager.
 
     Args:
@@ -28,14 +36,20 @@ def open_engine(runtime: str, path: Path, *, threads: int = 1, options: dict[str
         threads: Threads of the engine.
         options: The manifest's `runtime_options`, e.g. {"use_fp16_arithmetic": False} for ncnn.
         timeout_s: Limit of one call.
+        launcher: Where it runs; None for this computer.
 
     Raises:
         EngineError: If the engine refuses the file or crashes on it.
     """
     if runtime not in RUNTIMES:
         raise unknown_name("runtime", runtime, RUNTIMES)
+    path = path.absolute()
+    files = (path, path.with_suffix(".bin")) if runtime == "ncnn" else (path,)
     setup = {"path": str(path), "threads": threads, "options": options or {}}
-    return Child(RUNTIMES[runtime], setup, what=f"{runtime} on {path.name}", timeout_s=timeout_s)
+    return Child(
+        RUNTIMES[runtime], setup, what=f"{runtime} on {path.name}", timeout_s=timeout_s, launcher=launcher,
+        files=[f for f in files if f.is_file()],
+    )  # fmt: skip
 
 
 def open_panel(
