@@ -9,7 +9,23 @@ from types import FrameType
 
 import typer
 
-from exporter.cli import bench, build, cache, compress, doctor, evaluate, inspect, plan, report, runner, sweep, targets, to_keras, verify
+from exporter.cli import (
+    bench,
+    build,
+    cache,
+    compress,
+    doctor,
+    evaluate,
+    inspect,
+    plan,
+    profile,
+    report,
+    runner,
+    sweep,
+    targets,
+    to_keras,
+    verify,
+)
 from exporter.cli.command import Settings, Version, add
 
 app = typer.Typer(
@@ -20,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: mexport build model.keras --target ncnn-arm64 -o out",
 )
-for module in (build, compress, plan, inspect, verify, evaluate, bench, sweep, to_keras, report, doctor):
+for module in (build, compress, plan, inspect, verify, evaluate, bench, profile, sweep, to_keras, report, doctor):
     add(app, module.run, module.NAME, epilog=module.EXAMPLES)
 app.add_typer(targets.app, name="targets")
 app.add_typer(cache.app, name="cache")
