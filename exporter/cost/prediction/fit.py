@@ -1,7 +1,7 @@
 """Constants that turn counts into milliseconds: what each thing costs on a core, and how quick each device of that core is.
 
-Devices of one core share the shape of the costs (cycles an instruction, cycles a line that the cache lacks); each has a scale of its own (its
-clock), and may move its constants away from the shape as far as its table insists: least squares on relative errors, none negative.
+Devices of one core share the shape of the costs (cycles an instruction, cycles a line that the cache lacks); each has a scale of its own
+(its clock), and may move its constants away from the shape as far as its table insists: least squares on relative errors, none negative.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,10 +46,10 @@ def fit(costs: Costs, tables: Mapping[str, Table], strength: float) -> Fit:
 
     Args:
         costs: What each net counts; nets without one are left out.
-        tables: Device to its table; at least one net each.
+        tables: Device to its table; a device without any counted net is left out.
         strength: How strongly a device is held to the shape; see `relative`.
     """
-    rows = {device: _rows(costs, table) for device, table in tables.items()}
+    rows = {device: _rows(costs, table) for device, table in tables.items() if any(net in costs for net in table)}
     scales = {device: float(np.median(y / a[:, 0])) for device, (a, y) in rows.items()}
     middle = float(np.median(list(scales.values())))
     scales = {device: scale / middle for device, scale in scales.items()}
@@ -87,6 +87,6 @@ def held_out(costs: Costs, tables: Mapping[str, Table], strength: float, nets: S
         others = {device: {n: ms for n, ms in table.items() if n != net} for device, table in tables.items()}
         fitted = fit(costs, others, strength)
         for device, table in tables.items():
-            if net in table:
+            if net in table and device in fitted.constants:
                 found[device][net] = fitted.ms(device, costs[net])
     return found

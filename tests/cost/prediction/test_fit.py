@@ -57,3 +57,11 @@ def test_nets_without_counts_and_devices_without_a_net_are_left_out(costs: dict[
     got = held_out(costs, tables, 1.0, ["net1", "uncounted"])
     assert set(got["a"]) == {"net1"}
     assert got["b"] == {}
+
+
+def test_a_new_device_with_one_time_gets_the_shape_of_its_core(costs: dict[str, Array]) -> None:
+    """And can hold nothing out."""
+    tables = {"a": table(costs, SHAPE), "new": {"net5": 7 * float(costs["net5"] @ SHAPE)}}
+    fitted = fit(costs, tables, 1.0)
+    assert fitted.ms("new", costs["net9"]) == pytest.approx(7 * float(costs["net9"] @ SHAPE), rel=1e-4)
+    assert held_out(costs, tables, 1.0, ["net5"])["new"] == {}

@@ -1,0 +1,92 @@
+"""The model of each core, fitted to the published tables and to what was learned from phones; which columns and how strongly they are held
+together was chosen by the error on nets held out (docs/decisions/0025).
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from exporter.array import Array
+from exporter.cost.instructions import Counts
+from exporter.cost.prediction.counted import counted
+from exporter.cost.prediction.fit import Fit, Table, fit, held_out
+from exporter.cost.prediction.published import published
+
+MILLION = 1e6
+STRENGTH = 1.0
+"""How strongly a device is held to its core's shape; see `least_squares.relative`."""
+
+COLUMNS = ("total", "l1_misses", "l2_misses")
+"""What costs time: instructions, lines that come from the second level of cache, lines that come from beyond it."""
+
+
+def cost(counts: Counts) -> Array:
+    """What the model weighs, in millions."""
+    return np.array([getattr(counts, column) / MILLION for column in COLUMNS])
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Times that were measured on a phone.
+
+    Attributes:
+        device: Its name; one of the published devices, or a new one.
+        core: The core that ran.
+        costs: By file, what it counts on that core.
+        ms: By file, the least time.
+    """
+
+    device: str
+    core: str
+    costs: Mapping[str, Array]
+    ms: Table
+
+
+@dataclass(frozen=True, slots=True)
+class CoreModel:
+    """One core's devices.
+
+    Attributes:
+        core: Which.
+        fit: The constants.
+        ratios: Device to net to time / prediction, the prediction made without that net.
+    """
+
+    core: str
+    fit: Fit
+    ratios: Mapping[str, Mapping[str, float]]
+
+    def errors(self, device: str) -> list[float]:
+        """|prediction - time| / time of every net held out."""
+        return [abs(1 / ratio - 1) for ratio in self.ratios[device].values()]
+
+    def error(self, device: str) -> float:
+        """Their mean; of a device without any, that of all devices."""
+        own = self.errors(device) or [e for d in self.ratios for e in self.errors(d)]
+        return float(np.mean(own))
+
+
+def core_model(core: str, learned: Sequence[Learned] = ()) -> CoreModel:
+    """The model of a core."""
+    return _made(core, learned) if learned else _published(core)
+
+
+@functools.cache
+def _published(core: str) -> CoreModel:
+    return _made(core, ())
+
+
+def _made(core: str, learned: Sequence[Learned]) -> CoreModel:
+    costs = {net: cost(found.whole()) for net, found in counted()[core].items()}
+    tables: dict[str, dict[str, float]] = {d.name: dict(d.ms) for d in published().devices.values() if d.core == core}
+    for own in learned:
+        if own.core == core:
+            costs |= own.costs
+            tables.setdefault(own.device, {}).update(own.ms)
+    tables = {device: {net: ms for net, ms in table.items() if net in costs} for device, table in tables.items()}
+    every = list(dict.fromkeys(net for table in tables.values() for net in table))
+    predicted = held_out(costs, tables, STRENGTH, every)
+    ratios = {device: {net: tables[device][net] / ms for net, ms in found.items()} for device, found in predicted.items()}
+    return CoreModel(core, fit(costs, tables, STRENGTH), ratios)
