@@ -92,6 +92,13 @@ class Subject:
         _, got = engine.call("run_many", feeds, tensors=[e.tensor.name for e in self.outputs])
         return {e.tensor.graph_name: e.to_source(got[e.tensor.name]) for e in self.outputs}
 
+    def sample(self, seed: int) -> dict[str, Array]:
+        """One input in the file's own layout: the first of the bundle's reference, or noise."""
+        if self.manifest is None:
+            return self.noise(seed)
+        inputs = Bundle(self.path.parent, self.manifest).reference().inputs
+        return {e.tensor.name: e.to_file(inputs[e.tensor.graph_name][:1])[0] for e in self.inputs}
+
     def noise(self, seed: int) -> dict[str, Array]:
         """One sample of noise in the file's own layout, to time it with."""
         rng = np.random.default_rng(seed)

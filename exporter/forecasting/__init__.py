@@ -1,0 +1,1 @@
+"""What a file will take on devices that are not here."""

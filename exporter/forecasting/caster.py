@@ -1,0 +1,92 @@
+"""Counts files on cores, each pair once, and knows each core's model and each device's name."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exporter.array import Array
+from exporter.console import Console
+from exporter.cost.counting import TIMEOUT_S, Counter, Tools
+from exporter.cost.instructions import Counts
+from exporter.cost.load import Load
+from exporter.cost.prediction.learned import OwnDevice
+from exporter.cost.prediction.model import CoreModel, core_model, cost
+from exporter.cost.prediction.published import Published, published, slug
+from exporter.proving.subject import Subject
+from exporter.store import Store
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A device that is asked about: its name, its core, the name it is published under."""
+
+    name: str
+    core: str
+    published_as: str | None
+
+
+@dataclass(slots=True)
+class Forecaster:
+    """Counts files on cores, each pair once, and knows each core's model.
+
+    Attributes:
+        store: Where counts are kept.
+        own: Devices with times of one's own, by name.
+        tools: What was built elsewhere.
+        timeout_s: Limit of one run under emulation.
+        seed: Of the noise that bare files are fed.
+        console: Where progress goes.
+    """
+
+    store: Store
+    own: dict[str, OwnDevice]
+    tools: Tools | None = None
+    timeout_s: float = TIMEOUT_S
+    seed: int = 0
+    console: Console = field(default_factory=lambda: Console(quiet=True))
+    _counts: dict[tuple[Path, str], Counts] = field(default_factory=dict)
+    _models: dict[str, CoreModel] = field(default_factory=dict)
+
+    def counts(self, subject: Subject, core: str) -> Counts:
+        """One inference of a file on a core."""
+        key = subject.path, core
+        if key not in self._counts:
+            counter = Counter(self.store, core, caches=True, tools=self.tools, timeout_s=self.timeout_s, console=self.console)
+            load = Load(subject.runtime, subject.path, subject.sample(self.seed), subject.options)
+            with self.console.stage(f"counting {subject.name} on {core}"):
+                self._counts[key] = counter.count(load).whole
+        return self._counts[key]
+
+    def cost(self, subject: Subject, core: str) -> Array:
+        """What the model weighs of it."""
+        return cost(self.counts(subject, core))
+
+    def model(self, core: str) -> CoreModel:
+        """The core's model, with what was learned."""
+        if core not in self._models:
+            self._models[core] = core_model(core, [d.learned() for d in self.own.values()])
+        return self._models[core]
+
+    def learned(self, device: OwnDevice) -> None:
+        """A device is known better from now on."""
+        self.own[device.name] = device
+        self._models.clear()
+
+    def devices(self, name: str) -> list[Where]:
+        """The devices that a name stands for; ALL for every one that something is fitted for.
+
+        Raises:
+            UsageError: For a device that nothing is fitted for, or an unknown one.
+        """
+        tables = published()
+        if name == ALL:
+            every = [*tables.devices, *(n for n in self.own if n not in tables.devices)]
+            return [self._where(tables, n) for n in every]
+        return [self._where(tables, slug(name) if slug(name) in self.own else tables.device(name).name)]
+
+    def _where(self, tables: Published, name: str) -> Where:
+        if name in tables.devices:
+            device = tables.devices[name]
+            return Where(name, device.core, device.published_as)
+        return Where(name, self.own[name].core, None)
