@@ -163,10 +163,11 @@ def _exchange(a: Path, b: Path) -> bool:
 
 
 def sync_tree(folder: Path) -> None:
-    """Push every file and folder below to the disk."""
+    """Push every file and folder below to the disk; links are in their folders, and may lead anywhere."""
     for root, _, names in os.walk(folder):
         for name in names:
-            _sync(Path(root, name))
+            if not Path(root, name).is_symlink():
+                _sync(Path(root, name))
         _sync(Path(root))
 
 
