@@ -119,8 +119,9 @@ class Adb:
         for pattern, error, what, hint in FAILURES:
             if re.search(pattern, said, re.IGNORECASE | re.MULTILINE):
                 raise error(f"{self.serial} {what}", hint=hint or self._seen())
-        last = " | ".join(said.strip().splitlines()[-3:]) or "nothing"
-        raise DeviceError(f"{self.serial} was lost; adb last wrote: {last}", hint="check the cable, then run again")
+        last = " | ".join(said.strip().splitlines()[-3:])
+        words = f"; adb last wrote: {last}" if last else ""
+        raise DeviceError(f"the connection to {self.serial} broke off{words}", hint="look at the cable and `adb devices`, then run again")
 
     def _seen(self) -> str:
         """What to do about a phone that is not there."""

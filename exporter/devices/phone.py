@@ -1,11 +1,14 @@
 """Time ncnn files on a phone behind adb."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from exporter.array import Array
 from exporter.console import Console
 from exporter.devices.abi import ABIS, Abi, abi_of_machine
 from exporter.devices.adb import Adb, quoted
@@ -99,11 +102,13 @@ class PhoneTimes:
     Attributes:
         phone: Where.
         results: One a model.
+        outputs: Of the first inference, by blob, one dictionary a model.
         pairs: For each model after the first, the answers of all process pairs.
     """
 
     phone: Phone
     results: list[dict[str, Any]]
+    outputs: list[dict[str, Array]]
     pairs: list[list[dict[str, Any]]]
 
 
@@ -164,23 +169,37 @@ def _push(folder: PhoneFolder, model: NcnnModel, prefix: str) -> None:
             folder.push(file, name)
 
 
-def _timed(folder: PhoneFolder, task: Task, console: Console) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
-    results, pairs = [], []
+def _timed(
+    folder: PhoneFolder, task: Task, console: Console
+) -> tuple[list[dict[str, Any]], list[dict[str, Array]], list[list[dict[str, Any]]]]:  # fmt: skip
+    results, outputs, pairs = [], [], []
     for i, model in enumerate(task.models):
         with console.stage(f"timing {model.name}"):
             results.append(_run(folder, model.name, task.words(task.runs, i)))
-    share = -(-task.pairs // task.process_pairs)
+            outputs.append(_outputs(folder, f"m{i}", results[-1]))
     for i, other in enumerate(task.models[1:], 1):
-        what = f"{task.models[0].name} against {other.name}"
-        with console.progress(what, task.pairs) as tick:
-            rounds = []
-            for done in range(1, task.process_pairs + 1):
-                rounds.append(_run(folder, what, task.words(share, 0, i)))
-                tick(done * share)
-            pairs.append(rounds)
-    return results, pairs
+        pairs.append(_pairs(folder, task, i, f"{task.models[0].name} against {other.name}", console))
+    return results, outputs, pairs
+
+
+def _pairs(folder: PhoneFolder, task: Task, other: int, what: str, console: Console) -> list[dict[str, Any]]:
+    """The first model and another, turn by turn, in several processes one after the other."""
+    share, rounds = -(-task.pairs // task.process_pairs), []
+    with console.progress(what, task.pairs) as tick:
+        for done in range(1, task.process_pairs + 1):
+            rounds.append(_run(folder, what, task.words(share, 0, other)))
+            tick(done * share)
+    return rounds
+
+
+def _outputs(folder: PhoneFolder, prefix: str, answered: Mapping[str, Any]) -> dict[str, Array]:
+    found = {}
+    for i, output in enumerate(answered["outputs"]):
+        found[output["name"]] = np.frombuffer(folder.read(f"{prefix}.out{i}"), np.float32).reshape(output["shape"])
+    return found
 
 
 def _run(folder: PhoneFolder, what: str, words: str) -> dict[str, Any]:
     code = folder.run(words, limit_s=RUN_LIMIT_S)
-    return answer(what, code, folder.read("out") if code == 0 else "", folder.read("errors"))
+    out = folder.read("out").decode(errors="replace") if code == 0 else ""
+    return answer(what, code, out, folder.read("errors").decode(errors="replace"))

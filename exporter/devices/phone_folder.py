@@ -77,11 +77,11 @@ class PhoneFolder:
         script = f"cd {self.path} && sh -c {inner} < /dev/null; code=$?; rm -f pid; exit $code"
         return self.phone.shell(script, limit_s=limit_s, check=False)[0]
 
-    def read(self, name: str) -> str:
-        """A file's text."""
+    def read(self, name: str) -> bytes:
+        """What a file holds."""
         with tempfile.TemporaryDirectory(prefix="mexport-") as here:
             self.phone.pull(f"{self.path}/{name}", Path(here, "pulled"))
-            return Path(here, "pulled").read_text(errors="replace")
+            return Path(here, "pulled").read_bytes()
 
 
 @contextlib.contextmanager

@@ -4,13 +4,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exporter.array import Array
+from exporter.bundle import Bundle
 from exporter.console import Console
 from exporter.devices.abi import Abi, find_abi
 from exporter.devices.ncnn_runner import NcnnModel
 from exporter.devices.phone import Phone, PhoneTimes, Task, time_on_phone
 from exporter.errors import DeviceError
 from exporter.latency import Latency, Run, Versus, compared
+from exporter.parity import Limits
+from exporter.proving.judge import as_dicts, findings, judged
 from exporter.proving.subject import Subject
+
+ROUNDED = ("int8", "mixed")
+"""Precisions of ncnn files that compute in integers: what goes into a softmax is not compared there."""
 
 NO_TIMES = "an emulator runs this system: its times tell nothing and are left out"
 
@@ -41,15 +47,16 @@ def bench_on_phone(
     """
     for subject in subjects:
         require_ncnn(subject)
-    models = [model_of(s, s.noise(seed)) for s in subjects]
+    models = [model_of(s, _sample(s) or s.noise(seed)) for s in subjects]
     task = Task(models, _common_abi(subjects), runs, warmup, pairs, threads=subjects[0].threads)
     times = time_on_phone(serial, task, console=console)
-    names = [s.name for s in subjects]
+    verdicts = [_judged(s, got, console) for s, got in zip(subjects, times.outputs, strict=True)]
+    results = [{**row, **verdict} for row, verdict in zip(_results(subjects, times), verdicts, strict=True)]
     facts = {
         "on": f"adb:{times.phone.model}", "kind": None if times.phone.emulated else "measured", "host": None,
         "device": times.phone.as_dict(), "cores": task.cores, "threads": task.threads, "runs": runs,
     }  # fmt: skip
-    return {**facts, "results": _results(names, times), "comparisons": _comparisons(names, times, seed)}
+    return {**facts, "results": results, "comparisons": _comparisons([s.name for s in subjects], times, seed)}
 
 
 def require_ncnn(subject: Subject) -> None:
@@ -78,9 +85,35 @@ def _common_abi(subjects: Sequence[Subject]) -> Abi | None:
     return find_abi(names[0]) if names else None
 
 
-def _results(names: Sequence[str], times: PhoneTimes) -> list[dict[str, Any]]:
+def _sample(subject: Subject) -> dict[str, Array] | None:
+    """The first sample that a bundle was proved with, in the file's layout."""
+    if subject.manifest is None:
+        return None
+    kept = Bundle(subject.path.parent, subject.manifest).reference().inputs
+    return {e.tensor.name: e.to_file(kept[e.tensor.graph_name][:1])[0] for e in subject.inputs}
+
+
+def _judged(subject: Subject, got: Mapping[str, Array], console: Console) -> dict[str, Any]:
+    """What a bundle's file gave on the phone against the graph that it was written from; a difference is told, and no error here."""
+    if subject.manifest is None:
+        return {}
+    manifest = subject.manifest
+    kept = Bundle(subject.path.parent, manifest).reference().graph
+    ours = {e.tensor.graph_name: e.to_source(got[e.tensor.name][None]) for e in subject.outputs}
+    rounds = manifest["precision"] in ROUNDED
+    ends = {p["source_name"]: None if rounds else p.get("ends_in") for p in manifest["outputs"]}
+    found = findings(ends, {name: y[:1] for name, y in kept.items()}, ours)
+    verdict = judged(
+        {"name": subject.name, "parity": as_dicts(found)}, {"the graph it was written from": found}, Limits(**manifest["limits"])
+    )
+    if not verdict["ok"]:
+        console.warn(f"on the phone {verdict['verdict']}")
+    return {"parity": verdict["parity"], "equal": verdict["ok"]}
+
+
+def _results(subjects: Sequence[Subject], times: PhoneTimes) -> list[dict[str, Any]]:
     rows = []
-    for name, got in zip(names, times.results, strict=True):
+    for name, got in zip([s.name for s in subjects], times.results, strict=True):
         engine = f"{got['engine']} {got['version']}"
         latency = Latency(got["load_ms"], got["first_ms"], tuple(got["samples_ms"]), got["peak_rss_bytes"], engine, got["threads"])
         rows.append(

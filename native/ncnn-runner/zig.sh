@@ -28,4 +28,5 @@ while [ "$count" -gt 0 ]; do
   esac
   set -- "$@" "$word"
 done
-exec "$zig" "$language" -target "$target" -mcpu="$cpu" -fno-sanitize=undefined "$@"
+# -O3 always, also for CMake's first look at the compiler: zig builds its C library once for each kind of optimisation, minutes each.
+exec "$zig" "$language" -O3 -target "$target" -mcpu="$cpu" -fno-sanitize=undefined "$@"

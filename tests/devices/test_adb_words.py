@@ -26,9 +26,12 @@ from exporter.errors import DeviceError, DiskError, MexportError, UsageError
             "adb: error: failed to copy 'a' to '/data/local/tmp/a': remote couldn't create file: Permission denied",
             DeviceError, "does not let us write", "writable",
         ),
-        ("* daemon not running; starting now at tcp:5037\n* failed to start daemon", DeviceError, "cannot be reached: adb.s server does not answer", "start-server"),
-        ("something never seen", DeviceError, "was lost; adb last wrote: something never seen", "cable"),
-        ("", DeviceError, "was lost; adb last wrote: nothing", "cable"),
+        (
+            "* daemon not running; starting now at tcp:5037\n* failed to start daemon",
+            DeviceError, "cannot be reached: adb.s server does not answer", "start-server",
+        ),
+        ("something never seen", DeviceError, "broke off; adb last wrote: something never seen", "cable"),
+        ("", DeviceError, "broke off$", "cable"),
     ],
 )  # fmt: skip
 def test_each_has_its_error_and_remedy(said: str, kind: type[MexportError], message: str, hint: str) -> None:

@@ -1,11 +1,13 @@
 """`mexport bench --on adb:SERIAL` against a real adbd: what it tells, and what it refuses."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from exporter.bundle import sha256_file
 from exporter.console import Console
 from exporter.devices.adb import Adb
 from exporter.devices.native import Runner
@@ -47,6 +49,8 @@ def test_bench_runs_and_leaves_nothing(adb_device: Container, native_runner: Run
     assert result["engine"] == f"ncnn {native_runner.facts['ncnn']}"
     assert result["options"]["use_fp16_arithmetic"] is False, "of the bundle's manifest, not ncnn's own"
     assert [(o["name"], o["shape"]) for o in result["outputs"]] == [("out0", [5])]
+    assert result["equal"] is True
+    assert result["parity"]["scores"]["rel"] <= 1e-4  # the contract's limit for fp32
     adb_device.require_clean()
 
 
@@ -70,16 +74,20 @@ def test_every_sample_comes_back_and_pairs_are_interleaved(adb_device: Container
     adb_device.require_clean()
 
 
-def test_outputs_are_those_of_the_host(adb_device: Container, native_runner: Runner, bundles: Path) -> None:
-    (subject,) = subjects(bundles / "small--ncnn-arm64")
-    feeds = subject.noise(5)
-    with subject.open() as engine:
-        _, here = engine.call("run", feeds, tensors=None)
-    task = Task([model_of(subject, feeds)], None, 1, 0, 1, cores="all")
-    (result,) = time_on_phone(adb_device.serial, task, console=QUIET).results
-    (output,) = result["outputs"]
-    assert output["argmax"] == int(np.argmax(here["out0"]))
-    assert output["max"] == pytest.approx(float(here["out0"].max()), rel=1e-5)  # fp32 there and here
+def test_outputs_that_differ_on_the_phone_are_told(adb_device: Container, native_runner: Runner, bundles: Path, tmp_path: Path) -> None:
+    """The bundle's reference is another model's: the file runs, and its outputs are not those."""
+    folder = shutil.copytree(bundles / "small--ncnn-arm64", tmp_path / "small--ncnn-arm64")
+    with np.load(folder / "reference.npz") as stored:
+        arrays = {name: -stored[name] if name.startswith("graph.") else stored[name] for name in stored.files}
+    np.savez(folder / "reference.npz", **arrays)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for file in manifest["files"]:
+        file["sha256"] = sha256_file(folder / file["path"])
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    ended = mexport("bench", folder, "--on", f"adb:{adb_device.serial}", "--num-runs", "1", "--json", "-q")
+    assert ended.code == 0
+    assert ended.facts["results"][0]["equal"] is False
+    assert "on the phone" in ended.err
 
 
 def test_another_engine_is_refused_with_the_way_to_go(adb_device: Container, bundles: Path) -> None:
