@@ -33,7 +33,7 @@ class Tools:
     """
 
     runner: Path | None = None
-    root: in_root.Root | None = None
+    root: Path | None = None
 
 
 class Counter:
@@ -133,8 +133,12 @@ class _Found:
         assert self.given.runner is not None
         return self.given.runner
 
-    def root(self) -> in_root.Root:
-        """The ARM root folder."""
+    def root(self) -> Path:
+        """The ARM root folder, from the platform's image."""
+        if self.given.root is None:
+            from exporter.devices.root import root
+
+            self.given = replace(self.given, root=root(self.store, self.platform, self.console.say))
         assert self.given.root is not None
         return self.given.root
 

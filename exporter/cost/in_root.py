@@ -17,29 +17,13 @@ from exporter.cost.prefix_onnx import cut_onnx
 from exporter.cost.prefix_tflite import cut_tflite
 from exporter.cost.segments import MOST, Segment
 from exporter.cost.steady import EMPTY
+from exporter.devices.root import PYTHON, SITE
 from exporter.errors import EngineError
 from exporter.runtimes.run import RUNTIMES
 
 WARMUP = 2
 CODE = Path(__file__).resolve().parents[2]
 """Where the package is; the emulated Python imports the very same files."""
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """An ARM root folder with engines.
-
-    Attributes:
-        path: The folder.
-        python: The interpreter in it.
-        packages: Folder of the engines.
-        library_path: More folders of libraries, as in $LD_LIBRARY_PATH.
-    """
-
-    path: Path
-    python: Path
-    packages: Path
-    library_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +49,7 @@ class Steady:
     threads: int
 
 
-def run_files(load: Load, files: Sequence[File], machine: Machine, root: Root, *, regions: int, timeout_s: float) -> Steady:
+def run_files(load: Load, files: Sequence[File], machine: Machine, root: Path, *, regions: int, timeout_s: float) -> Steady:
     """Run files with a load's inputs, one after the other in one process.
 
     Raises:
@@ -78,18 +62,18 @@ def run_files(load: Load, files: Sequence[File], machine: Machine, root: Root, *
         job = {"module": RUNTIMES[load.runtime], "options": load.options, "arrays": str(arrays), "warmup": WARMUP, "regions": regions}
         request.write_text(json.dumps({**job, "reply": str(reply), "files": said}))
         found, _ = machine.run_telling(
-            [root.python, "-m", "exporter.cost.steady", request], root=root.path, env=_variables(root), timeout_s=timeout_s,
+            [root / PYTHON, "-m", "exporter.cost.steady", request], root=root, env=_variables(root, machine), timeout_s=timeout_s,
             what=f"{load.runtime} on {load.path.name}",
         )  # fmt: skip
         facts = json.loads(reply.read_text())
     return _sorted(found, len(files), facts)
 
 
-def _variables(root: Root) -> dict[str, str]:
+def _variables(root: Path, machine: Machine) -> dict[str, str]:
     """Nothing of the host's Python, no drawn hashes, one thread, no files of byte code beside the host's."""
     return {
-        "PYTHONPATH": f"{root.packages}:{CODE}", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1",
-        "PYTHONHOME": "", "PYTHONWARNINGS": "ignore", "LD_LIBRARY_PATH": root.library_path, "LD_PRELOAD": "",
+        "PYTHONPATH": f"{root / SITE}:{CODE}", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1",
+        "PYTHONHOME": "", "PYTHONWARNINGS": "ignore", "LD_LIBRARY_PATH": machine.platform.library_path, "LD_PRELOAD": "",
         "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
 
@@ -102,7 +86,7 @@ def _sorted(found: Sequence[Region], count: int, facts: dict[str, Any]) -> Stead
     return Steady(files, facts, max(r.threads for r in found))
 
 
-def count_layers(load: Load, machine: Machine, root: Root, *, timeout_s: float, most: int = MOST) -> tuple[LayerCount, ...]:
+def count_layers(load: Load, machine: Machine, root: Path, *, timeout_s: float, most: int = MOST) -> tuple[LayerCount, ...]:
     """Differences of the counts of files that are cut behind one layer after the other."""
     with tempfile.TemporaryDirectory(prefix="mexport-cuts-") as scratch:
         parts, files = _prefixes(load, Path(scratch), most)

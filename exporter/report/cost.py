@@ -9,7 +9,7 @@ Facts = Mapping[str, Any]
 CLASSES = {"load_store": "#4269d0", "simd_fp": "#efb118", "alu": "#6cc5b0", "branch": "#ff725c", "other": "#9c9c9c"}
 """Class of instructions to its colour, in the order they stand in a bar."""
 
-PARTS = {"tensor work": "#4269d0", "non-tensor work": "#ff725c", "beside the layers": "#d0d0d0"}
+PARTS = {"tensor work": "#a463f2", "non-tensor work": "#97bbf5", "beside the layers": "#d0d0d0"}
 
 ROW, NAME, BARS, NUMBERS, EDGE = 16, 320, 420, 150, 20
 """Pixels: height of a row, widths of the columns, margin."""
