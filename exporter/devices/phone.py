@@ -1,5 +1,6 @@
 """Time ncnn files on a phone behind adb."""
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -37,6 +38,7 @@ class Phone:
         android: Release; empty on other systems.
         soc: The chip's name, where it tells.
         kernel: Linux's release.
+        parts: `CPU part` of each core, in order; 0xd05 is a Cortex-A55.
         emulated: Whether an emulator runs it, so that its times tell nothing.
     """
 
@@ -46,6 +48,7 @@ class Phone:
     android: str
     soc: str
     kernel: str
+    parts: tuple[str, ...]
     emulated: bool
 
     def require_abi(self, abi: Abi, what: str) -> None:
@@ -60,7 +63,7 @@ class Phone:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {**asdict(self), "abis": list(self.abis)}
+        return {**asdict(self), "abis": list(self.abis), "parts": list(self.parts)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +104,14 @@ class PhoneTimes:
 
     Attributes:
         phone: Where.
+        abi: What of.
         results: One a model.
         outputs: Of the first inference, by blob, one dictionary a model.
         pairs: For each model after the first, the answers of all process pairs.
     """
 
     phone: Phone
+    abi: Abi
     results: list[dict[str, Any]]
     outputs: list[dict[str, Array]]
     pairs: list[list[dict[str, Any]]]
@@ -139,20 +144,21 @@ def time_on_phone(serial: str, task: Task, *, console: Console) -> PhoneTimes:
                 folder.push(runner.path, PROGRAM, program=True)
                 for i, model in enumerate(task.models):
                     _push(folder, model, f"m{i}")
-            return PhoneTimes(phone, *_timed(folder, task, console))
+            return PhoneTimes(phone, abi, *_timed(folder, task, console))
 
 
 def ask(adb: Adb) -> Phone:
     """What a phone says about itself."""
     properties = "; ".join(f'echo "{name}=$(getprop {key} 2> /dev/null)"' for name, key in PROPERTIES.items())
-    _, said = adb.shell(f'{properties}; echo "machine=$(uname -m)"; echo "kernel=$(uname -r)"; head -n 30 /proc/cpuinfo')
+    _, said = adb.shell(f'{properties}; echo "machine=$(uname -m)"; echo "kernel=$(uname -r)"; cat /proc/cpuinfo')
     facts = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     own = abi_of_machine(facts["machine"].strip())
     abis = tuple(a for a in facts["abis"].strip().split(",") if a) or ((own.name,) if own else ())
     foreign = own is not None and own.name != "x86_64" and any(maker in said for maker in X86_MAKERS)
     model = f"{facts['brand']} {facts['model']}".strip() or adb.serial
     soc = facts["soc"] or facts["board"]
-    return Phone(adb.serial, model, abis, facts["android"], soc, facts["kernel"], foreign or facts["emulator"].strip() == "1")
+    parts = tuple(re.findall(r"^CPU part\s*: (\w+)", said, re.MULTILINE))
+    return Phone(adb.serial, model, abis, facts["android"], soc, facts["kernel"], parts, foreign or facts["emulator"].strip() == "1")
 
 
 def _best(phone: Phone) -> Abi:

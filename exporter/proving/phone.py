@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exporter.array import Array
-from exporter.bundle import Bundle
+from exporter.bundle import Bundle, sha256_file
 from exporter.console import Console
 from exporter.devices.abi import Abi, find_abi
 from exporter.devices.ncnn_runner import NcnnModel
@@ -47,14 +47,14 @@ def bench_on_phone(
     """
     for subject in subjects:
         require_ncnn(subject)
-    models = [model_of(s, _sample(s) or s.noise(seed)) for s in subjects]
+    models = [model_of(s, s.sample(seed)) for s in subjects]
     task = Task(models, _common_abi(subjects), runs, warmup, pairs, threads=subjects[0].threads)
     times = time_on_phone(serial, task, console=console)
     verdicts = [_judged(s, got, console) for s, got in zip(subjects, times.outputs, strict=True)]
     results = [{**row, **verdict} for row, verdict in zip(_results(subjects, times), verdicts, strict=True)]
     facts = {
         "on": f"adb:{times.phone.model}", "kind": None if times.phone.emulated else "measured", "host": None,
-        "device": times.phone.as_dict(), "cores": task.cores, "threads": task.threads, "runs": runs,
+        "device": times.phone.as_dict(), "abi": times.abi.name, "cores": task.cores, "threads": task.threads, "runs": runs,
     }  # fmt: skip
     return {**facts, "results": results, "comparisons": _comparisons([s.name for s in subjects], times, seed)}
 
@@ -85,14 +85,6 @@ def _common_abi(subjects: Sequence[Subject]) -> Abi | None:
     return find_abi(names[0]) if names else None
 
 
-def _sample(subject: Subject) -> dict[str, Array] | None:
-    """The first sample that a bundle was proved with, in the file's layout."""
-    if subject.manifest is None:
-        return None
-    kept = Bundle(subject.path.parent, subject.manifest).reference().inputs
-    return {e.tensor.name: e.to_file(kept[e.tensor.graph_name][:1])[0] for e in subject.inputs}
-
-
 def _judged(subject: Subject, got: Mapping[str, Array], console: Console) -> dict[str, Any]:
     """What a bundle's file gave on the phone against the graph that it was written from; a difference is told, and no error here."""
     if subject.manifest is None:
@@ -113,12 +105,12 @@ def _judged(subject: Subject, got: Mapping[str, Array], console: Console) -> dic
 
 def _results(subjects: Sequence[Subject], times: PhoneTimes) -> list[dict[str, Any]]:
     rows = []
-    for name, got in zip([s.name for s in subjects], times.results, strict=True):
+    for subject, got in zip(subjects, times.results, strict=True):
+        files = {f.name: sha256_file(f) for f in (subject.path, subject.path.with_suffix(".bin"))}
         engine = f"{got['engine']} {got['version']}"
         latency = Latency(got["load_ms"], got["first_ms"], tuple(got["samples_ms"]), got["peak_rss_bytes"], engine, got["threads"])
-        rows.append(
-            {"name": name, **_honest(times.phone, latency), "options": got["options"], "cpu": got["cpu"], "outputs": got["outputs"]}
-        )
+        more = {key: got[key] for key in ("options", "cpu", "outputs")}
+        rows.append({"name": subject.name, "sha256": files, **_honest(times.phone, latency), **more})
     return rows
 
 

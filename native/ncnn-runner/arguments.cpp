@@ -131,6 +131,7 @@ bool flag(const std::string& word, Arguments& a) {
     if (word == "--zero-weights") a.models.back().zero_weights = true;
     else if (word == "--marks") a.marks = true;
     else if (word == "--layers") a.layers = true;
+    else if (word == "--cold") a.cold = true;
     else if (word == "--versus") a.models.emplace_back();
     else return false;
     return true;

@@ -23,6 +23,7 @@ struct Arguments {
     bool fill = false;     // inputs without a file: one value, else seeded numbers
     float fill_value = 0;
     bool marks = false, layers = false;
+    bool cold = false;     // nothing runs before the timed inferences
     int cores = -1;        // 0 all, 1 little, 2 big: pinned to these; -1 leaves the process where it is
 };
 

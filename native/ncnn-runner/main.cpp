@@ -131,11 +131,12 @@ Fault turns(const Arguments& a, Model& first, Model& second, Measured& got) {
 Fault work(const Arguments& a, const std::vector<Model*>& models, Measured& got) {
     for (size_t i = 0; i < models.size(); i++) {
         Fault fault = models[i]->load(a.models[i], a);
-        if (!fault.code) fault = warm_up(a, *models[i]);
-        if (!fault.code) fault = models[i]->write(a.models[i]);
+        if (!fault.code && !a.cold) fault = warm_up(a, *models[i]);
         if (fault.code) return fault;
     }
-    return models.size() > 1 ? turns(a, *models[0], *models[1], got) : series(a, *models[0], got);
+    Fault fault = models.size() > 1 ? turns(a, *models[0], *models[1], got) : series(a, *models[0], got);
+    for (size_t i = 0; i < models.size() && !fault.code; i++) fault = models[i]->write(a.models[i]);
+    return fault;
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // A loaded model, its inputs, and one inference.
 #pragma once
 
+#include <math.h>
+
 #include <string>
 #include <vector>
 
@@ -37,7 +39,7 @@ private:
 
 public:
     ncnn::Net net;
-    double load_ms = 0, first_ms = 0;
+    double load_ms = 0, first_ms = NAN;  // no first one with --cold
     std::vector<std::string> inputs, outputs;
     std::vector<ncnn::Mat> in, out;
 

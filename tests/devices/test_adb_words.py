@@ -50,7 +50,7 @@ def test_words_reach_the_phones_shell_whole() -> None:
 
 
 def phone(*abis: str) -> Phone:
-    return Phone("R58M12", "Maker One", abis, "14", "", "5.10", emulated=False)
+    return Phone("R58M12", "Maker One", abis, "14", "", "5.10", (), emulated=False)
 
 
 def test_another_abi_is_refused_by_name() -> None:

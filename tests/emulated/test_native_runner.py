@@ -141,6 +141,12 @@ def test_marks_surround_each_timed_inference(qemu: str, native_runner: Runner, n
     assert marks(run(qemu, native_runner, net.parent, *WORDS, "--runs", "3", "--marks", trace=True).stderr) == 6
 
 
+def test_nothing_runs_before_where_that_is_asked(qemu: str, native_runner: Runner, net: Path) -> None:
+    facts = json.loads(run(qemu, native_runner, net.parent, *WORDS, "--runs", "1", "--cold").stdout)
+    assert facts["first_ms"] is None
+    assert facts["outputs"][0]["shape"] == [CLASSES]
+
+
 def test_marks_surround_each_layer(qemu: str, native_runner: Runner, net: Path) -> None:
     ran = run(qemu, native_runner, net.parent, *WORDS, "--runs", "1", "--marks", "--layers", trace=True)
     layers = json.loads(ran.stdout)["layers"]
