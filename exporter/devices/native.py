@@ -54,7 +54,7 @@ def source_folder() -> Path:
 def find_runner(store: Store, abi: str, layers: Sequence[str] = ()) -> Runner | None:
     """A program built earlier from the same sources by the same compiler, that has these kinds of layer (all when empty)."""
     wanted, made_from = set(closed(layers)), _made_from(find_abi(abi))
-    for facts_file in sorted((store.root / "tool").glob(f"*/{FACTS}")):
+    for facts_file in sorted((store.root / "tool").glob(f"[!.]*/{FACTS}")):  # drafts begin with a dot
         facts = json.loads(facts_file.read_text())
         enough = not facts["layers"] or (wanted and wanted <= set(facts["layers"]))
         if enough and facts["made_from"] == made_from and (folder := store.get("tool", facts_file.parent.name)) is not None:
