@@ -122,7 +122,7 @@ def _kept(store: Store, key: str) -> Path:
     folder = store.get("tool", key)
     if folder is None:
         raise ToolError("a tool vanished from the cache while it was used", hint="run again")
-    return folder
+    return folder.absolute()
 
 
 def _program(folder: Path, name: str) -> Path:

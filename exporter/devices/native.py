@@ -5,7 +5,6 @@ import json
 import os
 import shlex
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -85,8 +84,9 @@ def build_runner(store: Store, abi: str, *, layers: Sequence[str] = (), console:
     kept, made_from = closed(layers), _made_from(find_abi(abi))
     libraries = store.place("tool", fingerprint(libraries_of=ZIG))
     key = fingerprint(made_from=made_from, layers=kept)
-    with store.put("tool", key) as folder, tempfile.TemporaryDirectory(prefix="mexport-") as scratch:
-        _build(_Job(find_abi(abi), kept, tools, ncnn, Path(scratch), libraries, made_from), folder, voice)
+    with store.put("tool", key) as folder:
+        _build(_Job(find_abi(abi), kept, tools, ncnn, (folder / "build").absolute(), libraries, made_from), folder, voice)
+        shutil.rmtree(folder / "build")
     built = find_runner(store, abi, layers)
     assert built is not None
     return built
@@ -116,6 +116,7 @@ class _Job:
 
 def _build(job: _Job, done: Path, console: Console) -> None:
     started = time.monotonic()
+    job.folder.mkdir()
     toolchain = _write_toolchain(job)
     hint = "run again with -v; `--layers` builds less"
     words: list[str | Path] = [
