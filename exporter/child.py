@@ -45,13 +45,11 @@ class Worker(Protocol):
 
 
 class Launcher(Protocol):
-    """Starts workers in one place.
+    """Starts workers in one place."""
 
-    Attributes:
-        patience: What time limits are multiplied with there.
-    """
-
-    patience: float
+    @property
+    def patience(self) -> float:
+        """What time limits are multiplied with there."""
 
     def start(self, module: str, folder: Path, files: Sequence[Path], env: dict[str, str]) -> Worker:
         """Start a worker.

@@ -15,6 +15,9 @@ SIGMOID_TAIL = 1e-3
 """Sigmoid outputs nearer to 0 or 1 than this are compared as if they were at it: engines compute them to about 1e-7 absolute, which
 is nothing in the output and much in its logarithm."""
 
+HALF_FLOOR, HALF_TAIL = 2.0**-14, 2.0**-7
+"""The same for outputs computed in half precision: its smallest normal number, and where its steps near 1 are a sixteenth of what is left."""
+
 
 JSON_INFINITY = {"max_abs": 1e38, "rel": 1e38, "sqnr_db": 999.0}
 """What stands for infinity in JSON, by field of a Comparison."""
@@ -116,7 +119,7 @@ def compare(reference: Array, got: Array) -> Comparison:
     return Comparison(max_abs, max_abs / (size or 1.0), sqnr_db(ref, other), cosine, _agreement(ref, other), len(ref))
 
 
-def before_activation(op: str, y: Array) -> Array:
+def before_activation(op: str, y: Array, *, half: bool = False) -> Array:
     """What went into a final Softmax or Sigmoid, up to a constant, from what came out of it.
 
     Used where only outputs are at hand (the source's own framework): probabilities hide errors, their logarithms do not.
@@ -124,10 +127,12 @@ def before_activation(op: str, y: Array) -> Array:
     Args:
         op: "Softmax" or "Sigmoid".
         y: Probabilities.
+        half: Whether they are held against some that were computed in half precision, which holds no small ones.
     """
     if op == "Softmax":
-        return np.log(np.clip(y.astype(np.float64), PROBABILITY_FLOOR, None))
-    p = np.clip(y.astype(np.float64), SIGMOID_TAIL, 1 - SIGMOID_TAIL)
+        return np.log(np.clip(y.astype(np.float64), HALF_FLOOR if half else PROBABILITY_FLOOR, None))
+    tail = HALF_TAIL if half else SIGMOID_TAIL
+    p = np.clip(y.astype(np.float64), tail, 1 - tail)
     return np.log(p / (1 - p))
 
 

@@ -182,7 +182,14 @@ Io = Annotated[
     ),
 ]  # fmt: skip
 Fastest = Annotated[bool, typer.Option("--fastest", help="Build every precision allowed; keep the fastest that holds its limits.")]
-On = Annotated[str, typer.Option("--on", help="Where to run; only host so far.", autocompletion=_among("host"))]
+PLACES = ("host", "docker:arm64", "docker:armv7")
+On = Annotated[
+    str, typer.Option("--on", help="Where to run: host, docker:arm64, docker:armv7, adb:SERIAL.", autocompletion=_among(*PLACES))
+]
+Cpu = Annotated[
+    str | None,
+    typer.Option("--cpu", help="ARM cores to emulate: cortex-a53,cortex-a76; default: one of each kind of arithmetic.", show_default=False),
+]
 Layout = Annotated[str | None, typer.Option("--layout", help="nchw or nhwc, for onnx; default: the source's.", show_default=False)]
 InputShapes = Annotated[
     list[str] | None, typer.Option("--input-shape", help="[NAME=]1,224,224,3 in the source's layout; repeatable.", show_default=False)

@@ -129,7 +129,12 @@ def verify_text(facts: Mapping[str, Any]) -> str:
     """One block a bundle."""
     lines = []
     for b in facts["bundles"]:
-        lines.append(f"{b['name']}: {b['verdict']}")
+        lines.append(f"{b['name']}{_place(b)}: {b['verdict']}")
+        if b.get("repaired"):
+            lines += [f"  was: {verdict}" for verdict in b["repaired"]["before"]]
+            lines.append(f"  repaired: {', '.join(b['repaired']['float32'])} and the layers that make or read them in float32")
+        if b.get("host"):
+            lines.append(f"  {_equality(b['host'])}")
         for kind in ("parity", "fidelity"):
             lines += [f"  {kind} {name}: {comparison(c)}" for name, c in b.get(kind, {}).items()]
         if b.get("layers") and "real" not in b["layers"][0]:  # those stand in the view below
@@ -140,6 +145,21 @@ def verify_text(facts: Mapping[str, Any]) -> str:
     if facts.get("view"):
         lines.append(view_text(facts["view"]))
     return "\n".join(lines)
+
+
+def _place(b: Mapping[str, Any]) -> str:
+    """Where a bundle ran, unless that was this computer."""
+    if "on" not in b:
+        return ""
+    words = [b["cpu"] or "", f"{b['engine']} {b['version']}" if "engine" in b else ""]
+    return f" on {b['on']} ({', '.join(filter(None, words))})"
+
+
+def _equality(host: Mapping[str, Any]) -> str:
+    if host["equal"]:
+        return "equal to this computer's outputs, bit for bit"
+    steps = f", by up to {host['steps']} step{'s' * (host['steps'] != 1)}" if host["steps"] is not None else ""
+    return f"{100 * host['differing']:.2g} % of the outputs differ from this computer's{steps}"
 
 
 def view_text(view: Sequence[Mapping[str, Any]]) -> str:

@@ -127,6 +127,11 @@ class ContainerLauncher:
             raise
         return ContainerWorker(self.docker, container, Stream(attached))
 
+    @property
+    def half(self) -> bool:
+        """Whether it computes in half precision."""
+        return self.core.half if self.core is not None else "asimdhp" in Path("/proc/cpuinfo").read_text().split()
+
     def facts(self) -> dict[str, Any]:
         """What ran, for JSON and the manifest."""
         return {

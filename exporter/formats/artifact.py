@@ -100,9 +100,11 @@ class WriteOptions:
         layout: "nchw" or "nhwc" (onnx only, None: the source's).
         opset: Of an onnx file.
         io: Type of the inputs and outputs of an int8 file: "float32", "int8" or "uint8".
+        float32: Graph values that a file in half precision keeps in float32, and so the layers that make or read them (ncnn only).
     """
 
     precision: str = "fp32"
     layout: str | None = None
     opset: int | None = None
     io: str = "float32"
+    float32: tuple[str, ...] = ()

@@ -19,19 +19,21 @@ def judged(facts: dict[str, Any], found: Mapping[str, Findings], limits: Limits)
     return {**facts, "verdict": "equal within its limits", "ok": True}
 
 
-def findings(ends: Mapping[str, str | None], reference: Mapping[str, Array], got: Mapping[str, Array]) -> Findings:
+def findings(ends: Mapping[str, str | None], reference: Mapping[str, Array], got: Mapping[str, Array], *, half: bool = False) -> Findings:
     """Outputs against what they must be; where one ends in a Softmax or Sigmoid, what goes into it too.
 
     Args:
         ends: Output name to the operator it ends in, if that is one of the two.
         reference: By output name.
         got: Likewise.
+        half: Whether they were computed in half precision.
     """
-    found = {}
+    found: Findings = {}
     for name, op in ends.items():
         y = got[name]
         ref = reference[name].reshape(y.shape) if reference[name].size == y.size else reference[name]
-        found[name] = Finding(compare(ref, y), compare(before_activation(op, ref), before_activation(op, y)) if op else None)
+        inside = (before_activation(op, ref, half=half), before_activation(op, y, half=half)) if op else None
+        found[name] = Finding(compare(ref, y), compare(*inside) if inside else None)
     return found
 
 

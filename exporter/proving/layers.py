@@ -58,14 +58,10 @@ def compare_layers(
         written: What the file was written from: the same Graph with rounded numbers; None where nothing is rounded.
         real: Gives the values of the Graph without rounding, by name, to compare with too.
     """
-    few = {k: v[:SAMPLES] for k, v in inputs.items()}
-    shapes = value_shapes(graph)
+    values, wanted, got = layer_values(graph, artifact, engine, inputs, written=written)
     nodes = {str(v.name): n for n in graph.nodes for v in n.outputs}
     tensors = {**artifact.taps, **{t.graph_name: t for t in artifact.outputs}}
-    own = {str(v.name) for n in written.nodes for v in n.outputs} if written is not None else set(nodes)
-    values = [v for v in nodes if v in tensors and v in shapes and v in own]
-    wanted = evaluate(written or graph, few, values)
-    got = run_artifact(engine, artifact, shapes, few, values)
+    few = {k: v[:SAMPLES] for k, v in inputs.items()}
     unrounded = real(few, values) if real is not None else {}
     return [
         Layer(
@@ -74,6 +70,27 @@ def compare_layers(
         )
         for v in values
     ]  # fmt: skip
+
+
+def layer_values(
+    graph: Graph, artifact: Artifact, engine: Child, inputs: Mapping[str, Array], *, written: Graph | None = None
+) -> tuple[list[str], Mapping[str, Array], Mapping[str, Array]]:
+    """Names of the values that survived in the file, in the Graph's order; what they must be, and what they are.
+
+    Args:
+        graph: The finished Graph.
+        artifact: The file, with its taps.
+        engine: The engine with the file open.
+        inputs: By Graph input name, in Graph layout; the first two samples are used.
+        written: What the file was written from, where numbers are rounded.
+    """
+    few = {k: v[:SAMPLES] for k, v in inputs.items()}
+    shapes = value_shapes(graph)
+    tensors = {**artifact.taps, **{t.graph_name: t for t in artifact.outputs}}
+    made = [str(v.name) for n in graph.nodes for v in n.outputs]
+    own = {str(v.name) for n in written.nodes for v in n.outputs} if written is not None else set(made)
+    values = [v for v in made if v in tensors and v in shapes and v in own]
+    return values, evaluate(written or graph, few, values), run_artifact(engine, artifact, shapes, few, values)
 
 
 def first_divergence(layers: list[Layer], limits: Limits) -> Layer | None:

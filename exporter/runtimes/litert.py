@@ -1,5 +1,10 @@
-"""LiteRT (TensorFlow Lite): runs `.tflite` files, ours and others', by XNNPACK."""
+"""LiteRT (TensorFlow Lite): runs `.tflite` files, ours and others', by XNNPACK.
 
+Where LiteRT is not made for (32-bit ARM), its last forerunner that was, tflite-runtime 2.14, stands for it: the same interface.
+"""
+
+import importlib
+import importlib.util
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +16,9 @@ from exporter.errors import EngineError
 from exporter.runtimes.batch import BatchSession
 
 Facts = dict[str, Any]
+
+PACKAGES = {"ai_edge_litert": "litert", "tflite_runtime": "tflite-runtime"}
+"""Python package to the engine's name; the first that is there."""
 
 
 class Session(BatchSession):
@@ -26,9 +34,8 @@ class Session(BatchSession):
     """
 
     def __init__(self, path: str, threads: int, options: dict[str, Any]) -> None:
-        from ai_edge_litert import __version__
-
         self.path, self.threads, self.options = Path(path), threads, options
+        self.package = next((name for name in PACKAGES if importlib.util.find_spec(name)), next(iter(PACKAGES)))
         _refuse_other_files(self.path)
         start = time.perf_counter()
         self.interpreter = self._open(inner=False)
@@ -37,19 +44,19 @@ class Session(BatchSession):
         self.first_ms: float | None = None
         self.ready = False
         self.facts: Facts = {
-            "engine": "litert", "version": __version__, "load_ms": load_ms, "delegated": self._delegated(),
+            "engine": PACKAGES[self.package], "version": importlib.import_module(self.package).__version__,
+            "load_ms": load_ms, "delegated": self._delegated(),
             "inputs": [_describe(d) for d in self.interpreter.get_input_details()],
             "outputs": [_describe(d) for d in self.interpreter.get_output_details()],
         }  # fmt: skip
 
     def _open(self, *, inner: bool) -> Any:
         """An interpreter, ready; for inner tensors one without delegate that keeps every tensor."""
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
+        module = importlib.import_module(f"{self.package}.interpreter")
         plain = inner or not self.options.get("xnnpack", True)
-        kind = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else OpResolverType.AUTO
+        kind = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else module.OpResolverType.AUTO
         try:
-            made = Interpreter(
+            made = module.Interpreter(
                 str(self.path), num_threads=self.threads, experimental_op_resolver_type=kind, experimental_preserve_all_tensors=inner
             )
             made.allocate_tensors()

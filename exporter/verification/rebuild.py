@@ -1,7 +1,9 @@
 """From a bundle back to the Graph it was written from: out of the store, or from the source again."""
 
+import contextlib
 import tempfile
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter.array import Array
@@ -25,8 +27,42 @@ from exporter.proving.subject import Subject
 from exporter.sources.open import LoadOptions, Source, open_source
 from exporter.store import Store
 
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a bundle's file was written from.
+
+    Attributes:
+        graph: The finished float Graph.
+        written: What was written: the same, or the Graph with rounded numbers.
+        real: Of a rounded one, that before rounding.
+        artifact: The file written again, with its taps.
+    """
+
+    graph: Graph
+    written: Graph
+    real: Graph | None
+    artifact: Artifact
+
+
 MOST_SAMPLES = 16
 """Of the user's samples, at most so many are used."""
+
+
+@contextlib.contextmanager
+def file_again(bundle: Bundle, source: Path | None, trust: bool) -> Iterator[Written]:
+    """What a bundle's file was written from, and the file written again.
+
+    Args:
+        bundle: The bundle.
+        source: Where the source is now, when it has moved.
+        trust: Run code that the source brings along.
+    """
+    with Store() as store, tempfile.TemporaryDirectory(prefix="mexport-verify-") as folder:
+        graph = graph_of(bundle, source, trust, store)
+        rounding = rounded_of(bundle, store)
+        written, real = rounding if rounding else (graph, None)
+        yield Written(graph, written, real, _written_again(bundle, written, Path(folder)))
 
 
 def layers_of(bundle: Bundle, source: Path | None, inputs: dict[str, Array], trust: bool, subject: Subject) -> list[Layer]:
@@ -39,13 +75,10 @@ def layers_of(bundle: Bundle, source: Path | None, inputs: dict[str, Array], tru
         trust: Run code that the source brings along.
         subject: The bundle's file and engine.
     """
-    with Store() as store, tempfile.TemporaryDirectory(prefix="mexport-verify-") as folder:
-        graph = graph_of(bundle, source, trust, store)
-        rounding = rounded_of(bundle, store)
-        written, real = (rounding[0], unrounded(graph, rounding[1])) if rounding else (graph, None)
-        artifact = _written_again(bundle, written, Path(folder))
-        with subject.open() as engine:
-            return compare_layers(graph, artifact, engine, to_graph(graph.inputs, inputs), written=written, real=real)
+    with file_again(bundle, source, trust) as made, subject.open() as engine:
+        real = unrounded(made.graph, made.real) if made.real is not None else None
+        inner = to_graph(made.graph.inputs, inputs)
+        return compare_layers(made.graph, made.artifact, engine, inner, written=made.written, real=real)
 
 
 def outputs_on(bundle: Bundle, source: Path | None, samples: str, trust: bool) -> Reference:

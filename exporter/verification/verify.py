@@ -1,5 +1,6 @@
 """Prove a bundle again, or a bare file against the model it should equal; layer by layer if asked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,16 @@ from typing import Any
 from exporter.building.deliver import Outcome
 from exporter.building.options import QUANTIZED, PixelOptions
 from exporter.bundle import Bundle, find_bundles
-from exporter.errors import MexportError, ParityError, UsageError
+from exporter.console import Console
+from exporter.devices.container import ContainerLauncher, launchers
+from exporter.errors import EngineError, MexportError, ParityError, UsageError
 from exporter.parity import Limits
-from exporter.place import HOST, require_host
+from exporter.place import DOCKER, HOST, Place, require_kind
 from exporter.proving.judge import as_dicts, findings, judged
 from exporter.proving.layers import first_divergence
 from exporter.proving.proof import breached
 from exporter.proving.subject import bundled
+from exporter.verification.arm import Asked, verify_on
 from exporter.verification.bare import verify_bare
 from exporter.verification.ranges import view, with_ranges
 from exporter.verification.rebuild import layers_of, outputs_on
@@ -49,8 +53,11 @@ def verify(
     pixels: PixelOptions | None = None,
     trust: bool = False,
     on: str = HOST,
+    cpu: Sequence[str] = (),
+    repair: bool = False,
     seed: int = 0,
     threads: int | None = None,
+    console: Console | None = None,
 ) -> Verified:
     """Run files again and compare.
 
@@ -62,31 +69,52 @@ def verify(
         samples: Data to verify with instead of the bundle's own samples; needs the source.
         pixels: Preprocessing for `against`.
         trust: Run code that the model or the data brings along.
-        on: Where; only "host".
+        on: Where: "host", "docker:arm64" or "docker:armv7".
+        cpu: Cores that are emulated, e.g. "cortex-a53"; none for one of each kind of arithmetic.
+        repair: Write an ncnn file again whose layers leave half precision's range there, those layers in float32.
         seed: Of synthetic samples for `against`.
         threads: Of the engine; None for the bundle's own.
+        console: Where progress goes.
 
     Raises:
         MexportError: If a bundle is damaged, its engine crashes, or the source is needed and not there. That a file differs is in
             the result.
     """
-    require_host(on, "verify")
+    place = require_kind(on, HOST, DOCKER, what="verify")
     path = what.path if isinstance(what, Outcome) else Path(what)
     if path is None:
         raise UsageError("that build has failed: there is nothing to verify", hint="look at its error")
-    _require_kind(path, layers, against)
+    _require_kind(path, layers, against, place)
+    if place.is_host and (cpu or repair):
+        raise UsageError("--cpu and --repair are for emulated ARM", hint="add --on docker:arm64")
     if against is not None:
         bare = verify_bare(path, against, samples=samples, pixels=pixels or PixelOptions(), trust=trust, seed=seed, threads=threads)
         return _verified([bare])
+    if not place.is_host:
+        asked, voice = Asked(source, trust, samples, repair, threads), console or Console(quiet=True)
+        return _verified(_on_arm(find_bundles(path), launchers(place.name, cpu, voice.say), asked, voice))
     return _verified([_bundle(b, layers, source, samples, trust=trust, threads=threads) for b in find_bundles(path)])
 
 
-def _require_kind(path: Path, layers: bool, against: Path | None) -> None:
+def _require_kind(path: Path, layers: bool, against: Path | None, place: Place) -> None:
     """Bare files beside a model, bundles without one."""
+    if not place.is_host and (layers or against is not None):
+        raise UsageError(f"--on {place} is for bundles as they are, and names the layers itself", hint="leave --layers and --against out")
     if against is not None and layers:
         raise UsageError("--layers is for bundles: a bare file does not say which layer is which", hint="leave --layers out")
     if against is None and path.is_file():
         raise UsageError(f"{path} is no bundle", hint="give --against MODEL to hold a bare file against a model")
+
+
+def _on_arm(bundles: Sequence[Bundle], cores: Sequence[ContainerLauncher], asked: Asked, console: Console) -> list[dict[str, Any]]:
+    """Every bundle on every core."""
+    found = []
+    for bundle in bundles:
+        kept = bundle.reference() if asked.samples is None else outputs_on(bundle, asked.source, asked.samples, asked.trust)
+        named = ", ".join(c.core.name if c.core else c.docker.machine for c in cores)
+        with console.stage(f"running {bundle.path.name} on {named}"):
+            found += verify_on(bundle, kept, cores, asked)
+    return found
 
 
 def _bundle(
@@ -115,5 +143,9 @@ def _bundle(
 
 def _verified(bundles: list[dict[str, Any]]) -> Verified:
     bad = next((b for b in bundles if not b["ok"]), None)
-    error = ParityError(bad["verdict"], hint="build it again, or see --layers") if bad else None
+    error = None
+    if bad is not None:
+        kind = EngineError if bad.get("crashed") else ParityError
+        mend = "--repair" if bad.get("begins") and not bad.get("repaired") else "see --layers"
+        error = kind(bad["verdict"], hint=f"build it again, or {mend}")
     return Verified(tuple(bundles), error, tuple(view(bundles)))

@@ -15,7 +15,7 @@ import onnx_ir as ir
 from exporter.errors import UnsupportedOpError, UsageError
 from exporter.formats.artifact import Artifact, Problem, Tensor, WriteOptions
 from exporter.formats.ncnn.emitter import Emitter
-from exporter.formats.ncnn.file import keep_float32, with_splits, write_bin, write_param
+from exporter.formats.ncnn.file import keep_float32, keep_splits_float32, with_splits, write_bin, write_param
 from exporter.formats.ncnn.fuse import fuse
 from exporter.formats.ncnn.int8 import finish, unsaid
 from exporter.formats.ncnn.int8 import points as int8_points
@@ -69,9 +69,11 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
     layers = fuse(emitter.layers, set(names))
     integers = finish(layers, set(names))
     half = options.precision != "fp32"
+    wide = {emitter.where[value].name for value in options.float32 if value in emitter.where}
     if half:
-        keep_float32(layers)
+        keep_float32(layers, wide)
     layers = with_splits(layers, names)
+    keep_splits_float32(layers, wide)
     param, weights = folder / "model.ncnn.param", folder / "model.ncnn.bin"
     write_param(layers, param)
     write_bin(layers, weights, half=half)

@@ -2,6 +2,7 @@
 
 import struct
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import BinaryIO
 
@@ -81,11 +82,18 @@ def write_bin(layers: list[Layer], path: Path, *, half: bool) -> None:
                 _write(out, weight, half and not layer.params.get(31))
 
 
-def keep_float32(layers: list[Layer]) -> None:
-    """Mark layers whose weights exceed float16, so that no engine option turns them into infinities."""
+def keep_float32(layers: list[Layer], blobs: AbstractSet[str] = frozenset()) -> None:
+    """Mark layers whose weights exceed float16, and those that make or read given blobs, so that no engine option makes them infinite."""
     for layer in layers:
-        if any(w.tagged and not w.int8 and _exceeds(w.load()) for w in layer.weights):
-            layer.params[31] = NO_FLOAT16
+        beyond = any(w.tagged and not w.int8 and _exceeds(w.load()) for w in layer.weights)
+        if beyond or not blobs.isdisjoint((*layer.inputs, *layer.outputs)):
+            mask = layer.params.get(31, 0)
+            layer.params[31] = NO_FLOAT16 | (mask if isinstance(mask, int) else 0)
+
+
+def keep_splits_float32(layers: list[Layer], blobs: AbstractSet[str]) -> None:
+    """The same for the Splits that hand those blobs out."""
+    keep_float32([layer for layer in layers if layer.kind == "Split"], blobs)
 
 
 def _exceeds(array: Array) -> bool:
