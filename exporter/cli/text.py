@@ -66,11 +66,18 @@ def bench_text(facts: Mapping[str, Any]) -> str:
     where = facts["host"] or f"{facts['on']}, {facts['cores']} cores"
     head = f"{where}, {facts['threads']} thread(s), {facts['runs']} runs; milliseconds, peak memory in MiB"
     lines = [head, table(("file", *names, "peak"), rows)]
+    lines += [_on_the_phone(r) for r in facts["results"] if "equal" in r]
     lines += sorted({r["note"] for r in facts["results"] if "note" in r})
     for c in facts["comparisons"]:
         verdict = "not slower" if c["not_slower"] else "slower"
         lines.append(f"{c['b']} / {c['a']}: {c['ratio']:.3f} [{c['low']:.3f}, {c['high']:.3f}], {len(c['a_ms'])} pairs: {verdict}")
     return "\n".join(lines)
+
+
+def _on_the_phone(result: Mapping[str, Any]) -> str:
+    """What a bundle's outputs there are like."""
+    worst = max(p["rel"] for p in result["parity"].values())
+    return f"{result['name']}: its outputs there {'are within' if result['equal'] else 'break'} its limits, rel {worst:.1e}"
 
 
 def _mib(result: Mapping[str, Any]) -> str:
