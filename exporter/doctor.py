@@ -31,7 +31,6 @@ PACKAGES = {
 """Package to what needs it."""
 
 TOOLS = {
-    "docker": ("running on emulated ARM", "install Docker: https://docs.docker.com/engine/install/"),
     "adb": ("measuring on a phone", ADB_INSTALL),
 }
 """Outside program to what needs it and how to get it; only commands that name a device need one."""
@@ -66,9 +65,9 @@ class Finding:
 
 
 def examine(cache: Path, *, output: Path = Path()) -> list[Finding]:
-    """Look at Python, packages, outside programs and disks; nothing is imported or started."""
+    """Look at Python, packages, outside programs, what runs ARM files, and disks; of all that, only Docker's engine is spoken to."""
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _python, _packages, _tools, lambda: _folder("cache", cache), lambda: _folder("current folder", output),
+        _python, _packages, _tools, _arm, lambda: _folder("cache", cache), lambda: _folder("current folder", output),
     )  # fmt: skip
     return [finding for look in looks for finding in look()]
 
@@ -93,6 +92,13 @@ def _tools() -> Iterator[Finding]:
     for name, (purpose, remedy) in TOOLS.items():
         where = shutil.which(name)
         yield Finding(name, where is not None, False, where or "missing", purpose, None if where else remedy)
+
+
+def _arm() -> Iterator[Finding]:
+    from exporter.devices.findings import looks
+
+    for look in looks():
+        yield Finding(look.name, look.ok, False, look.found, look.needed_for, look.remedy)
 
 
 def _folder(name: str, folder: Path) -> Iterator[Finding]:

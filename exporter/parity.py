@@ -16,7 +16,7 @@ SIGMOID_TAIL = 1e-3
 is nothing in the output and much in its logarithm."""
 
 HALF_FLOOR, HALF_TAIL = 2.0**-14, 2.0**-7
-"""The same for outputs computed in half precision: its smallest normal number, and where its steps near 1 are a sixteenth of what is left."""
+"""Likewise of outputs computed in half precision: its smallest normal number, and where steps near 1 are a sixteenth of what is left."""
 
 
 JSON_INFINITY = {"max_abs": 1e38, "rel": 1e38, "sqnr_db": 999.0}

@@ -50,15 +50,20 @@ def emulator(platform: Platform) -> str | None:
     return None
 
 
+def recipe(platform: Platform) -> Path | None:
+    """The file of the distribution's qemu that says how the kernel is told; None where it is not installed."""
+    return next(iter(sorted(ENTRIES.glob(f"{platform.qemu}*.conf"), key=lambda f: len(f.name))), None)
+
+
 def register(platform: Platform) -> None:
     """Let the kernel run a platform's programs by qemu.
 
     Raises:
         ToolError: If the emulator is not installed, or we may not.
     """
-    source = ENTRIES / f"{platform.qemu}.conf"
-    if not source.is_file():
-        raise ToolError(f"{source} is missing: Debian's package qemu-user-static has it", hint="apt-get install qemu-user-static")
+    source = recipe(platform)
+    if source is None:
+        raise ToolError(f"{ENTRIES} says nothing of {platform.qemu}: its package is missing", hint="apt-get install qemu-user-static")
     if not (TABLE / "register").exists():
         shell.run(["mount", "-t", "binfmt_misc", "binfmt_misc", TABLE], timeout_s=30, error=ToolError, hint="run it as root")
     head, _, flags = source.read_text().strip().rpartition(":")
