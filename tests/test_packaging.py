@@ -51,6 +51,8 @@ def test_the_wheel_is_small_and_holds_targets_sample_and_schema(wheel: Path) -> 
     assert wheel.stat().st_size < MAX_WHEEL_BYTES
     names = zipfile.ZipFile(wheel).namelist()
     assert "exporter/targets/ncnn-arm64.toml" in names
+    assert "exporter/native/ncnn-runner/main.cpp" in names
+    assert "exporter/native/ncnn-runner/zig.sh" in names
     assert "exporter/sample/fashion.keras" in names
     assert "exporter/py.typed" in names
     assert sum(bool(re.fullmatch(r"exporter/sample/pictures/[^/]+/\d+\.png", n)) for n in names) == 300
