@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.building import deliver, fastest, model_files
+from exporter.building.arm import check_engine
 from exporter.building.clock import Clock, process_age_s
 from exporter.building.common import Common
 from exporter.building.compressed import Aim, compressed_key
@@ -26,7 +27,7 @@ from exporter.disk import as_disk_error
 from exporter.errors import MexportError, UnsupportedOpError, UsageError
 from exporter.formats import load_writer
 from exporter.formats.artifact import Problem
-from exporter.place import require_host
+from exporter.place import DOCKER, HOST, require_kind
 from exporter.recipe import Recipe
 from exporter.sources.open import open_source
 from exporter.store import Store
@@ -73,7 +74,7 @@ def build_all(
     options, chosen, recipe = BuildOptions.of(settings), _chosen(targets), recipe or Recipe()
     voice = console or Console(quiet=True)
     clock = Clock(process_age_s() if options.command else 0.0)
-    require_host(options.on, "build")
+    require_kind(options.on, HOST, DOCKER, what="build")
     _require_use(options, recipe)
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store())
@@ -140,6 +141,7 @@ def refused(common: Common, tried: Sequence[Order]) -> MexportError | None:
     try:
         check_place(order.folder, identity(common, order), force=common.options.force)
         check_checkable(common, order)
+        check_engine(common.options, order)
     except MexportError as problem:
         return problem
     return unsupported(order.target, problems_of(common, order))
@@ -148,7 +150,7 @@ def refused(common: Common, tried: Sequence[Order]) -> MexportError | None:
 def plan(source: str | Path, targets: Targets, recipe: Recipe | None = None, **settings: Any) -> dict[str, Any]:
     """What `build` would do, without doing it: settings as they come out of target, recipe and flags, passes, problems, bundles."""
     options, chosen, recipe = BuildOptions.of(settings), _chosen(targets), recipe or Recipe()
-    require_host(options.on, "build")
+    require_kind(options.on, HOST, DOCKER, what="build")
     _require_use(options, recipe)
     with Store() as store, open_source(Path(source), options.load_options()) as opened:
         common = Common(opened, options, store, Clock(), Console(quiet=True), recipe=recipe, aim=Aim.of(chosen, options.threads))

@@ -11,9 +11,10 @@ from exporter.building.stages import finished_graph, input_specs, raw_graph
 from exporter.bundle import find_bundles
 from exporter.console import Console
 from exporter.data import InputSpec, open_data
+from exporter.devices.container import ContainerLauncher, launchers
 from exporter.errors import DataError, UsageError
 from exporter.latency import Latency, measure, versus
-from exporter.place import ADB, HOST, host_name, require_host, require_kind
+from exporter.place import ADB, DOCKER, HOST, host_name, require_kind
 from exporter.preprocessing import Preprocessing, make
 from exporter.proving.phone import bench_on_phone
 from exporter.proving.subject import BARE, Subject, only_scores, subjects
@@ -36,7 +37,8 @@ def evaluate_paths(
     custom_objects: str | None = None,
     signature: str | None = None,
     threads: int | None = None,
-    on: str = "host",
+    on: str = HOST,
+    cpu: Sequence[str] = (),
     console: Console | None = None,
 ) -> list[Result]:
     """Accuracy of a bundle, of every bundle in a folder, of a bare file in its engine, or of a source model in its framework.
@@ -52,17 +54,24 @@ def evaluate_paths(
         custom_objects: Module with a Keras model's own layers.
         signature: Which signature of a SavedModel.
         threads: Of the engine.
-        on: Where; only "host".
+        on: Where: "host", "docker:arm64" or "docker:armv7"; elsewhere than here bundles and bare files only.
+        cpu: Cores that are emulated; none for one of each kind of arithmetic.
         console: Where progress goes.
 
     Raises:
         DataError: If the data have no labels, or do not fit the model.
     """
-    require_host(on, "eval")
+    place = require_kind(on, HOST, DOCKER, what="eval")
+    if place.is_host and cpu:
+        raise UsageError("--cpu is for emulated ARM", hint="add --on docker:arm64")
     said, shapes, voice = pixels or PixelOptions(), input_shapes or {}, console or Console(quiet=True)
     trial = _Trial(data, labels, scores, trust, voice)
     if (what.suffix in BARE and what.suffix != ".onnx") or holds_bundles(what):
-        return [trial.subject(s, said) for s in subjects(what, threads=threads, shapes=shapes)]
+        found = subjects(what, threads=threads, shapes=shapes)
+        cores = [None] if place.is_host else launchers(place.name, cpu, voice.say)
+        return [trial.subject(s, said, core) for s in found for core in cores]
+    if not place.is_host:
+        raise UsageError(f"--on {on}: {what.name} is a source model, whose framework runs here only", hint="give a bundle")
     return [trial.source(what, said, LoadOptions(shapes, trust=trust, custom_objects=custom_objects, signature=signature))]
 
 
@@ -80,16 +89,19 @@ class _Trial:
     def __init__(self, data: str, labels: Path | None, scores: str | None, trust: bool, console: Console) -> None:
         self.data, self.labels, self.scores, self.trust, self.console = data, labels, scores, trust, console
 
-    def subject(self, subject: Subject, said: PixelOptions) -> Result:
+    def subject(self, subject: Subject, said: PixelOptions, core: ContainerLauncher | None = None) -> Result:
         specs = subject.specs()
         prep = {s.name: self._preprocessing(subject, s, said) for s in specs}
         own = subject.path.parent / "labels.txt"
-        with subject.open() as engine:
+        if core is not None:
+            core.platform.require_engine(subject.runtime)
+        with subject.open(core) as engine:
             name = f"{engine.facts['engine']} {engine.facts['version']}"
             labels = own if self.labels is None and subject.manifest is not None and own.is_file() else self.labels
             return {
                 "name": subject.name,
                 "engine": name,
+                **({} if core is None else {"on": f"docker:{core.platform.name}", "cpu": core.core and core.core.name}),
                 **self._count(specs, prep, labels, lambda x: self._scores(subject.run(engine, x))),
             }
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from exporter.building.arm import prove_on_arm
 from exporter.building.basis import Basis
 from exporter.building.clock import Clock
 from exporter.building.common import Common
@@ -117,11 +118,13 @@ def make(common: Common, order: Order, folder: Path, clock: Clock) -> tuple[Arti
         (folder / LABELS).write_text("".join(f"{name}\n" for name in common.class_names), encoding="utf-8")
     if common.compressed is not None:
         draw_curves(common.compressed, folder)
-    Reference(common.samples, common.reference, to_source(common.graph.outputs, basis.values)).save(folder)
+    kept = Reference(common.samples, common.reference, to_source(common.graph.outputs, basis.values))
+    kept.save(folder)
     with clock.stage("accuracy"):
         accuracy = count_right(common, order, artifact)
-    numbers = [*clock.numbers(), *accuracy]
-    return artifact, manifest(common, order, basis, artifact=artifact, proof=proof, numbers=numbers)
+    facts = manifest(common, order, basis, artifact=artifact, proof=proof, numbers=[*clock.numbers(), *accuracy])
+    arm = prove_on_arm(common, order, basis, artifact=artifact, folder=folder, facts=facts, kept=kept)
+    return artifact, {**facts, "arm": arm} if arm else facts
 
 
 def _write(common: Common, order: Order, basis: Basis, folder: Path, clock: Clock) -> Artifact:

@@ -66,7 +66,8 @@ class BuildOptions:
         teacher: Another model whose answers are learnt; None for the source itself.
         qat: Minutes of training with rounded numbers; None for none.
         fastest: Build every precision that is allowed, keep the fastest.
-        on: Where it is timed; only "host".
+        on: Where the file is proved too: "docker:arm64" or "docker:armv7"; "host" for this computer alone.
+        cpu: Cores that are emulated there; none for one of each kind of arithmetic.
         pixels: What is known about the preprocessing.
         labels: File with one class name a line.
         trust: Run code that the model or the data brings along.
@@ -100,6 +101,7 @@ class BuildOptions:
     qat: float | None = None
     fastest: bool = False
     on: str = HOST
+    cpu: tuple[str, ...] = ()
     pixels: PixelOptions = PixelOptions()
     labels: Path | None = None
     trust: bool = False

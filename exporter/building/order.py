@@ -12,6 +12,7 @@ from exporter.errors import UsageError
 from exporter.fingerprint import code_version, fingerprint
 from exporter.formats import WriteOptions
 from exporter.parity import Limits
+from exporter.place import HOST
 from exporter.quantization.settings import QuantizeSettings
 from exporter.recipe import Recipe
 from exporter.runtimes.settings import runtime_options
@@ -120,5 +121,10 @@ def build_key(common: Common, order: Order) -> str:
         labels=given.labels and content_sha256(given.labels), quantize=order.quantize,
         keep_float=given.keep_float, calibration=given.calibration and content_sha256(Path(given.calibration)),
         accepted=given.accept_calibration, train=given.train and content_sha256(Path(given.train)),
-        teacher=given.teacher and content_sha256(given.teacher), qat=given.qat,
+        teacher=given.teacher and content_sha256(given.teacher), qat=given.qat, **_away(given),
     )  # fmt: skip
+
+
+def _away(given: BuildOptions) -> dict[str, Any]:
+    """Where else it is proved: a bundle that was not has to be made again."""
+    return {} if given.on == HOST else {"on": given.on, "cpu": given.cpu}

@@ -12,6 +12,7 @@ NAME = "eval"
 EXAMPLES = """
 Examples:
 mexport eval out/model--ncnn-arm64 --data test/
+mexport eval out/ --data test/ --on docker:arm64 --cpu cortex-a76
 mexport eval model.keras --data test/ --mean 127.5 --std 127.5
 """
 
@@ -36,6 +37,7 @@ def run(
     trust: o.Trust = False,
     custom_objects: o.CustomObjects = None,
     on: o.On = "host",
+    cpu: o.Cpu = None,
 ) -> None:
     """Count how many labelled pictures a bundle, or the source model, gets right."""
     from exporter import trial
@@ -45,6 +47,6 @@ def run(
     results = trial.evaluate_paths(
         parse.existing(what, "bundle or model"), data, labels=labels, pixels=parse.pixels(mean, std, color, resize), scores=scores,
         input_shapes=parse.shapes(input_shape), signature=signature, trust=trust, custom_objects=custom_objects, threads=settings.threads,
-        on=on, console=settings.console(),
+        on=on, cpu=parse.names(cpu), console=settings.console(),
     )  # fmt: skip
     settings.emit({"results": results}, accuracy_text(results))

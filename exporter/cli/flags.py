@@ -146,6 +146,7 @@ class BuildFlags:
     qat: o.Qat = None
     fastest: o.Fastest = False
     on: o.On = "host"
+    cpu: o.Cpu = None
 
     def given(self, settings: Settings) -> dict[str, Any]:
         """As fields of `BuildOptions`."""
@@ -155,5 +156,5 @@ class BuildFlags:
                  "min_sqnr_db", "top1_drop", "qat", "fastest", "on")  # fmt: skip
         return {
             **{field: getattr(self, field) for field in plain},
-            "keep_float": parse.names(self.keep_float), "seed": settings.seed, "threads": settings.threads,
+            "keep_float": parse.names(self.keep_float), "cpu": parse.names(self.cpu), "seed": settings.seed, "threads": settings.threads,
         }  # fmt: skip

@@ -45,18 +45,13 @@ def doctor_text(findings: Sequence[Mapping[str, Any]]) -> str:
 
 
 def accuracy_text(results: Sequence[Mapping[str, Any]]) -> str:
-    """One row a model."""
-    rows = [
-        (
-            r["name"],
-            f"{100 * r['top1']:.2f} %",
-            "" if r["top5"] is None else f"{100 * r['top5']:.2f} %",
-            f"{r['right']}/{r['n']}",
-            r["engine"],
-        )
-        for r in results
-    ]
-    return table(("model", "top-1", "top-5", "right", "engine"), rows)
+    """One row a model and place."""
+    rows = []
+    for r in results:
+        five = "" if r["top5"] is None else f"{100 * r['top5']:.2f} %"
+        there = f"{r['on']} {r['cpu'] or ''}".strip() if "on" in r else "host"
+        rows.append((r["name"], f"{100 * r['top1']:.2f} %", five, f"{r['right']}/{r['n']}", r["engine"], there))
+    return table(("model", "top-1", "top-5", "right", "engine", "on"), rows)
 
 
 def bench_text(facts: Mapping[str, Any]) -> str:

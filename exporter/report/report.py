@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exporter.parity import decibels
+from exporter.report.arm import arm
 from exporter.report.compression import compression
 from exporter.report.markdown import count, numbers, size, table
 from exporter.report.rounding import calibration, quantization
@@ -29,6 +30,7 @@ def render(manifest: Facts) -> str:
         _warnings,
         _source,
         _proof,
+        arm,
         _sizes,
         compression,
         _steps,
@@ -69,7 +71,7 @@ def _warnings(m: Facts) -> str:
     said = [f"preprocessing of input `{name}` is assumed: mean 0, std 1 may be wrong; give --mean and --std" for name in assumed]
     if not m["samples"]["input_range_known"]:
         said.append("input range unknown: parity and fidelity were taken on normal noise, not on what the model expects")
-    if not any(str(n["on"] or "").startswith(AWAY) for n in m["numbers"]):
+    if not m.get("arm") and not any(str(n["on"] or "").startswith(AWAY) for n in m["numbers"]):
         said.append("not run on ARM: every number here is from this host")
     said += m.get("notes", [])
     return "\n".join(f"> **Note:** {text}  " for text in said)
