@@ -20,6 +20,13 @@ NCNN_SHA256 = "ad8cdd63e9755cfa8e23b9b6d9ce46156077d80298a89e7c3ba325ffccfca200"
 """Of the source that the index must give; every runner is built from the same one, whatever ncnn this computer has."""
 
 OLDEST_CMAKE = (3, 16)
+PYPI = "https://pypi.org/simple/"
+SCOPES = ("global", "download", "install", ":env:")
+"""Parts of pip's settings, the one that counts last."""
+
+INDEX = {"index-url": "--index-url", "extra-index-url": "--index-url", "find-links": "--find-link", "trusted-host": "--trusted-host"}
+"""pip's settings of where packages come from, to unearth's words."""
+
 FETCH_LIMIT_S = 900.0
 NO_INDEX = "check that pip reaches its package index: `python -m pip download --no-deps ziglang`"
 
@@ -86,14 +93,18 @@ def _sdist(store: Store, folder: Path) -> Path:
 
 
 def _index_words() -> list[str]:
-    """Where pip looks, as unearth's words."""
+    """Where pip looks, as unearth's words; of two settings of one name the one that pip obeys."""
     said = run([sys.executable, "-m", "pip", "config", "list"], error=ToolError, hint="python -m ensurepip").stdout
-    words = {"index-url": "--index-url", "extra-index-url": "--index-url", "find-links": "--find-link", "trusted-host": "--trusted-host"}
-    found: list[str] = []
-    for name, values in re.findall(r"^(?:global|install|download|:env:)\.([a-z-]+)='(.*)'$", said, re.MULTILINE):
-        for value in values.replace("\\n", " ").split() if name in words else ():
-            found += [words[name], value]
-    return found if "--index-url" in found else ["--index-url", "https://pypi.org/simple/", *found]
+    rows = re.findall(r"^(global|download|install|:env:)\.([a-z-]+)='(.*)'$", said, re.MULTILINE)
+    settings = {name: value for _, name, value in sorted(rows, key=lambda row: SCOPES.index(row[0]))}
+    settings.setdefault("index-url", PYPI)
+    return [
+        word
+        for name, value in settings.items()
+        if name in INDEX
+        for one in value.replace("\\n", " ").split()
+        for word in (INDEX[name], one)
+    ]
 
 
 def _package(store: Store, name: str, version: str, *, alone: bool = True) -> Path:
