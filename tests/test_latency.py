@@ -17,10 +17,24 @@ def test_statistics_are_those_of_the_contract():
 def test_interval_of_equal_series_holds_one_and_of_a_slower_one_does_not():
     rng = np.random.default_rng(0)
     a = rng.normal(10, 1, 200)
-    low, high = ratio_interval(a, rng.normal(10, 1, 200))
+    low, high = ratio_interval(a, rng.normal(10, 1, 200), 5)
     assert low < 1 < high
-    low, high = ratio_interval(a, rng.normal(12, 1, 200))
+    low, high = ratio_interval(a, rng.normal(12, 1, 200), 5)
     assert 1.1 < low < 1.2 < high < 1.3
+
+
+def test_interval_covers_the_truth_where_processes_differ_more_than_runs():
+    """Equal files, whose processes differ by 2 % and runs by 0.5 %: 95 % is meant; runs drawn alone would cover some 40 %."""
+    rng = np.random.default_rng(1)
+    covered = {1: 0, 10: 0}
+    for _ in range(100):
+        luck = np.repeat(rng.normal(1, 0.02, 10), 20)
+        a, b = 10 * rng.normal(1, 0.005, 200), 10 * luck * rng.normal(1, 0.005, 200)
+        for pairs in covered:
+            low, high = ratio_interval(a, b, pairs)
+            covered[pairs] += low <= 1 <= high
+    assert covered[10] >= 85
+    assert covered[1] <= 60
 
 
 @pytest.mark.parametrize(("ratio", "low", "expected"), [(1.0, 0.98, True), (1.04, 0.99, True), (1.04, 1.01, False), (1.08, 0.99, False)])

@@ -111,7 +111,7 @@ class PruneChannels:
                 skip=self.skip, threads=given.threads, whole=given.start,
             )  # fmt: skip
         a, b = np.asarray(measured.a_cpu_ms), np.asarray(measured.b_cpu_ms)
-        low, high = ratio_interval(a, b, given.seed)
+        low, high = ratio_interval(a, b, measured.process_pairs, given.seed)
         return plan, {"processor_time": {"ratio": float(np.median(b / a)), "low": low, "high": high, "pairs": len(a)},
                       "clock": {"ratio": measured.ratio, "low": measured.low, "high": measured.high, "pairs": len(a)}}  # fmt: skip
 

@@ -96,7 +96,7 @@ def _versus(start: Side, now: Side, seed: int) -> Row:
         pairs = int(np.clip(SHORT_S / (4e-3 * _one_ms(engine, start[1])), *PAIRS))
     found = versus(start, now, pairs=pairs, process_pairs=PROCESS_PAIRS, seed=seed)
     a, b = np.asarray(found.a_cpu_ms), np.asarray(found.b_cpu_ms)
-    low, high = ratio_interval(a, b, seed)
+    low, high = ratio_interval(a, b, found.process_pairs, seed)
     return {
         "start_ms": float(np.median(found.a_ms)), "ms": float(np.median(found.b_ms)), "p10_ms": float(np.percentile(found.b_ms, 10)),
         "ratio": float(np.median(b) / np.median(a)), "low": low, "high": high, "n": len(b), "kind": "native",

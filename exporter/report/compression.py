@@ -37,7 +37,9 @@ def _right(found: Facts | None) -> str:
 def _time(found: Facts | None) -> str:
     if found is None:
         return ""
-    return found["refused"] if "refused" in found else f"{found['ms']:.3g} ms, {found['ratio']:.2f}x ({found['low']:.2f} to {found['high']:.2f})"
+    if "refused" in found:
+        return str(found["refused"])
+    return f"{found['ms']:.3g} ms, {found['ratio']:.2f}x ({found['low']:.2f} to {found['high']:.2f})"
 
 
 def _words(facts: Facts, rows: Sequence[Facts]) -> str:
