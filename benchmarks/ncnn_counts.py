@@ -119,9 +119,9 @@ def _table(every: Sequence[Net], work: Path) -> str:
     """The shipped form: a line a net and core, layers that are one kind and stand for one row each."""
     lines = []
     for net in every:
-        macs = macs_by_layer(net)
-        for core in CORES:
-            place = work / f"{net.name}.{core}.json"
+        done = {core: work / f"{net.name}.{core}.json" for core in CORES}
+        macs = _macs(net, work) if any(place.exists() for place in done.values()) else {}
+        for core, place in done.items():
             if place.exists():
                 layers = [[kind, macs.get(index, 0), *counts] for kind, index, *counts in json.loads(place.read_text())["layers"]]
                 lines.append(f'  {{"net": "{net.name}", "core": "{core}", "layers": {json.dumps(layers, separators=(",", ":"))}}}')
@@ -131,6 +131,13 @@ def _table(every: Sequence[Net], work: Path) -> str:
     }  # fmt: skip
     rows = ",\n".join(lines)
     return f'{{\n"about": {json.dumps(about, indent=1)},\n"counts": [\n{rows}\n]\n}}\n'
+
+
+def _macs(net: Net, work: Path) -> dict[int, int]:
+    place = work / f"{net.name}.macs"
+    if not place.exists():
+        place.write_text(json.dumps(macs_by_layer(net)))
+    return {int(index): count for index, count in json.loads(place.read_text()).items()}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from exporter.array import Array
 from exporter.console import Console
 from exporter.cost.counting import TIMEOUT_S, Counter, Tools
 from exporter.cost.instructions import Counts
-from exporter.cost.load import Load
+from exporter.cost.load import Counted, Load
 from exporter.cost.prediction.learned import OwnDevice
 from exporter.cost.prediction.model import CoreModel, core_model, cost
 from exporter.cost.prediction.published import Published, published, slug
@@ -45,22 +45,27 @@ class Forecaster:
     timeout_s: float = TIMEOUT_S
     seed: int = 0
     console: Console = field(default_factory=lambda: Console(quiet=True))
-    _counts: dict[tuple[Path, str], Counts] = field(default_factory=dict)
+    _counted: dict[tuple[Path, str], Counted] = field(default_factory=dict)
     _models: dict[str, CoreModel] = field(default_factory=dict)
 
-    def counts(self, subject: Subject, core: str) -> Counts:
-        """One inference of a file on a core."""
+    def counted(self, subject: Subject, core: str) -> Counted:
+        """One inference of a file on a core, layer by layer, with misses of its caches."""
         key = subject.path, core
-        if key not in self._counts:
+        if key not in self._counted:
             counter = Counter(self.store, core, caches=True, tools=self.tools, timeout_s=self.timeout_s, console=self.console)
             load = Load(subject.runtime, subject.path, subject.sample(self.seed), subject.options)
             with self.console.stage(f"counting {subject.name} on {core}"):
-                self._counts[key] = counter.count(load).whole
-        return self._counts[key]
+                self._counted[key] = counter.count(load, layers=True)
+        return self._counted[key]
+
+    def layers(self, subject: Subject, core: str) -> tuple[Counts, ...]:
+        """Of each layer, and of the work beside them."""
+        found = self.counted(subject, core)
+        return (*(layer.counts for layer in found.layers), found.beside)
 
     def cost(self, subject: Subject, core: str) -> Array:
         """What the model weighs of it."""
-        return cost(self.counts(subject, core))
+        return cost(self.layers(subject, core), core)
 
     def model(self, core: str) -> CoreModel:
         """The core's model, with what was learned."""

@@ -117,7 +117,7 @@ def _result(caster: Forecaster, subject: Subject, places: Sequence[Where]) -> Re
         found = predict(caster.model(place.core), place.name, caster.cost(subject, place.core))
         own = len(caster.own[place.name].times) if place.name in caster.own else 0
         rows.append({**found.as_dict(), "published_as": place.published_as, "own_times": own})
-    counts = {core: caster.counts(subject, core).as_dict() for core in sorted({p.core for p in places})}
+    counts = {core: caster.counted(subject, core).whole.as_dict() for core in sorted({p.core for p in places})}
     return {"name": subject.name, "precision": precision(subject), "counts": counts, "predictions": rows}
 
 

@@ -30,7 +30,7 @@ class OwnTime:
         runs: How many there were.
         engine: Name and version.
         phone: As it calls itself.
-        counts: Of the file on the device's core.
+        layers: What each layer of the file counts on the device's core.
     """
 
     name: str
@@ -39,7 +39,7 @@ class OwnTime:
     runs: int
     engine: str
     phone: str
-    counts: Counts
+    layers: tuple[Counts, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class OwnDevice:
     def learned(self) -> Learned:
         """As the model takes it."""
         keyed = {f"{t.name} {t.sha256[:12]}": t for t in self.times}
-        return Learned(self.name, self.core, {k: cost(t.counts) for k, t in keyed.items()}, {k: t.ms for k, t in keyed.items()})
+        return Learned(self.name, self.core, {k: cost(t.layers, self.core) for k, t in keyed.items()}, {k: t.ms for k, t in keyed.items()})
 
     def with_times(self, more: tuple[OwnTime, ...]) -> "OwnDevice":
         """With more, which take the place of earlier times of the same files."""
@@ -104,4 +104,4 @@ def _read(path: Path) -> OwnDevice:
 
 
 def _time(facts: Mapping[str, Any]) -> OwnTime:
-    return OwnTime(**{**facts, "counts": Counts(**facts["counts"])})
+    return OwnTime(**{**facts, "layers": tuple(Counts(**layer) for layer in facts["layers"])})

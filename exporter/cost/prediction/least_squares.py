@@ -44,8 +44,8 @@ def _feasible(a: Array, y: Array, x: Array, free: Array) -> Array:
         x = np.where(free, x, 0.0)
 
 
-def relative(a: Array, y: Array, prior: Array | None = None, strength: float = 0.0) -> Array:
-    """Non-negative constants with the least relative error, drawn towards those that are expected.
+def relative(a: Array, y: Array, prior: Array | None = None, strength: float = 0.0, weights: Array | None = None) -> Array:
+    """Non-negative constants with the least squares of relative errors, drawn towards those that are expected.
 
     Args:
         a: (rows, columns) of what costs something.
@@ -53,13 +53,33 @@ def relative(a: Array, y: Array, prior: Array | None = None, strength: float = 0
         prior: (columns,) of constants expected; no draw without them.
         strength: How much: a constant that is off by its own prior weighs as much as `strength` rows that are off by all of
             what that column costs on average.
+        weights: (rows,) how much each row's error counts; all alike when None.
 
     Returns:
         (columns,): time for one of each.
     """
-    rows = a / y[:, None]
-    goal = np.ones(len(y))
+    goal = np.ones(len(y)) if weights is None else weights
+    rows = a * (goal / y)[:, None]
     if prior is not None and strength > 0:
         share = np.sqrt(strength * np.mean(rows**2, axis=0))
         rows, goal = np.vstack([rows, np.diag(share)]), np.concatenate([goal, share * prior])
     return non_negative(rows, goal)
+
+
+SMALL = 0.03
+"""Relative errors below count as squares do: a fit that turns on the last percent follows noise."""
+
+
+def absolute_weights(errors: Array) -> Array:
+    """Weights with which least squares find the least absolute errors, when repeated: each error counts 1 / |error|.
+
+    Source: iteratively reweighted least squares, Schlossmacher 1973, https://doi.org/10.2307/2284512.
+
+    Args:
+        errors: (rows,) of the last round.
+
+    Returns:
+        (rows,) factors on rows; their squares are 1 on average.
+    """
+    weights = 1 / np.sqrt(np.maximum(np.abs(errors), SMALL))
+    return np.asarray(weights / np.sqrt(np.mean(weights**2)))

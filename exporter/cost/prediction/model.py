@@ -3,7 +3,7 @@ together was chosen by the error on nets held out (docs/decisions/0025).
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,13 +18,34 @@ MILLION = 1e6
 STRENGTH = 1.0
 """How strongly a device is held to its core's shape; see `least_squares.relative`."""
 
-COLUMNS = ("total", "l1_misses", "l2_misses")
-"""What costs time: instructions, lines that come from the second level of cache, lines that come from beyond it."""
+COLUMNS = ("issue", "total", "branch", "l1_misses", "l2_misses")
+"""What costs time: cycles that issuing alone takes, instructions, branches, lines that come from the second level of cache, and those that
+come from beyond it."""
 
 
-def cost(counts: Counts) -> Array:
+@dataclass(frozen=True, slots=True)
+class Width:
+    """How many instructions a core can begin in a cycle, and how many of them on 128-bit vectors."""
+
+    all: int
+    vector: int
+
+
+WIDTHS = {"cortex-a53": Width(2, 1), "cortex-a72": Width(3, 1), "cortex-a76": Width(4, 2)}
+"""Source: Arm's Software Optimization Guides of these cores."""
+
+
+def issue(counts: Counts, width: Width) -> float:
+    """Cycles that a layer's instructions take at the least: whichever is scarce, slots in all or slots of the vector unit."""
+    return max(counts.total / width.all, counts.simd_fp / width.vector)
+
+
+def cost(layers: Iterable[Counts], core: str) -> Array:
     """What the model weighs, in millions."""
-    return np.array([getattr(counts, column) / MILLION for column in COLUMNS])
+    every = tuple(layers)
+    cycles = sum(issue(layer, WIDTHS[core]) for layer in every)
+    sums = (sum(getattr(layer, column) for layer in every) for column in COLUMNS[1:])
+    return np.array([cycles, *sums]) / MILLION
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +100,7 @@ def _published(core: str) -> CoreModel:
 
 
 def _made(core: str, learned: Sequence[Learned]) -> CoreModel:
-    costs = {net: cost(found.whole()) for net, found in counted()[core].items()}
+    costs = {net: cost((layer.counts for layer in found.layers), core) for net, found in counted()[core].items()}
     tables: dict[str, dict[str, float]] = {d.name: dict(d.ms) for d in published().devices.values() if d.core == core}
     for own in learned:
         if own.core == core:
