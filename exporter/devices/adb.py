@@ -27,7 +27,7 @@ FAILURES: tuple[tuple[str, type[MexportError], str, str], ...] = (
     (r"Read-only file system|Permission denied", DeviceError, "does not let us write", "use a phone whose /data/local/tmp is writable"),
     (
         r"cannot connect to daemon|failed to start daemon|failed to check server version|protocol fault|could not read ok from ADB Server"
-        r"|^\* daemon|server is out of date|server version",
+        r"|server is out of date",
         DeviceError, "cannot be reached: adb's server does not answer", "`adb kill-server && adb start-server`, then run again",
     ),
     (r"connection reset|error: closed|device .*not found|no devices/emulators found", DeviceError, "is not there", ""),

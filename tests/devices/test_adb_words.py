@@ -30,6 +30,10 @@ from exporter.errors import DeviceError, DiskError, MexportError, UsageError
             "* daemon not running; starting now at tcp:5037\n* failed to start daemon",
             DeviceError, "cannot be reached: adb.s server does not answer", "start-server",
         ),
+        (
+            "* daemon not running; starting now at tcp:5037\n* daemon started successfully\nerror: device unauthorized.",
+            DeviceError, "has not authorised this computer", "unlock",
+        ),
         ("something never seen", DeviceError, "broke off; adb last wrote: something never seen", "cable"),
         ("", DeviceError, "broke off$", "cable"),
     ],
