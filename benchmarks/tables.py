@@ -43,9 +43,8 @@ LATENCY = """## Latency against the usual routes
 
 Same engine, one thread, fp32, interleaved runs (200 pairs over 5 pairs of processes); medians in ms, ratio ours / theirs with its 95 %
 bootstrap interval. Not slower: the interval is not wholly above 1.00 and the ratio is at most 1.05. A peer that makes no file, or one with
-other outputs, is named. MobileNet V1 and V2, SqueezeNet and ShuffleNet V2, first timed on a busy host, were timed again as whole nets on a
-quiet one; of the other nets, single rows (MobileNetV3-small, EfficientNetB0 and InceptionV3 on TFLite) were timed again after an outcome of
-"no" or a wide interval.
+other outputs, is named. All nets but DenseNet121 and VGG16, whose rows are of an earlier version, were timed in one run, none again; other
+work went on beside it, from SqueezeNet on more of it. Intervals draw process pairs first (docs/decisions/0027).
 """
 
 
