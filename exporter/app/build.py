@@ -1,0 +1,120 @@
+"""`mexport app build`: bundles in, a signed and checked APK out."""
+
+import tempfile
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from exporter.app.archive import write_archive
+from exporter.app.assets import engines, entries
+from exporter.app.checks import check_apk
+from exporter.app.compiled import Compiled, compile_app
+from exporter.app.engines import libraries, profiles
+from exporter.app.jars import fetch_jars
+from exporter.app.sign import sign
+from exporter.app.tools import Tools, find_tools
+from exporter.bundle import Bundle, sha256_file
+from exporter.console import Console
+from exporter.devices.abi import find_abi
+from exporter.disk import disk_errors
+from exporter.errors import UsageError
+from exporter.store import Store
+
+STORED = ("resources.arsc",)
+"""What Android maps into memory as it lies in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apk:
+    """A finished app.
+
+    Attributes:
+        path: The file.
+        bytes: Its size.
+        sha256: Of it.
+        abis: Processors it has engines for.
+        engines: Which.
+        models: Names of the bundles in it.
+        seconds: It took.
+        tools: Whose.
+    """
+
+    path: Path
+    bytes: int
+    sha256: str
+    abis: tuple[str, ...]
+    engines: tuple[str, ...]
+    models: tuple[str, ...]
+    seconds: float
+    tools: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "path": str(self.path)}
+
+
+def build_apk(bundles: Sequence[Bundle], out: Path, *, abis: Sequence[str] = ("arm64-v8a",), console: Console) -> Apk:
+    """Make the app with these bundles in it.
+
+    Args:
+        bundles: What is to run on the phone.
+        out: The APK.
+        abis: Which processors it is for.
+        console: Where progress goes.
+
+    Raises:
+        ToolError: If a tool is missing or fails.
+        UsageError: If there is nothing to put in, or an engine has no library for an ABI.
+        IntegrityError: If a bundle is damaged, or the finished file is not right.
+    """
+    started = time.monotonic()
+    if not bundles:
+        raise UsageError("no bundle to put into the app", hint="make one with `mexport build`")
+    names = tuple(dict.fromkeys(find_abi(abi).name for abi in abis))
+    needed = engines(bundles)
+    tools = find_tools()
+    jars = app_jars(tools, needed, names, console=console)
+    with Store() as store, tempfile.TemporaryDirectory(prefix="mexport-apk-") as scratch:
+        compiled = compile_app(tools, jars, store, console=console)
+        native: dict[str, bytes] = {}
+        for abi in names:
+            native |= libraries(needed, abi, tools=tools, jars=jars, console=console)
+        with console.stage("packing and signing"):
+            unsigned = package(compiled, entries(bundles), native, Path(scratch, "unsigned.apk"))
+            signed = Path(scratch, "signed.apk")
+            sign(tools, unsigned, signed)
+            check_apk(tools, signed, names)
+        place(signed, out)
+    models = tuple(sorted(b.path.name for b in bundles))
+    seconds = round(time.monotonic() - started, 2)
+    return Apk(out, out.stat().st_size, sha256_file(out), names, needed, models, seconds, tools.origin)
+
+
+def app_jars(tools: Tools, needed: Sequence[str], abis: Sequence[str], extra: Sequence[str] = (), *, console: Console) -> dict[str, Path]:
+    """The jars that an app with these engines is made from."""
+    wanted = {p for abi in abis for p in profiles(needed, abi)} | set(extra)
+    if tools.framework is None:
+        wanted.add("framework")
+    return fetch_jars(tools, sorted(wanted), console=console)
+
+
+def package(compiled: Compiled, assets: dict[str, bytes], native: dict[str, bytes], out: Path) -> Path:
+    """Everything in one zip, not signed yet."""
+    with zipfile.ZipFile(compiled.base) as base:
+        found = {name: base.read(name) for name in base.namelist()}
+        stored = {i.filename for i in base.infolist() if i.compress_type == zipfile.ZIP_STORED}
+    found |= {"classes.dex": compiled.dex.read_bytes(), "classes2.dex": compiled.jars_dex.read_bytes(), **assets, **native}
+    write_archive(out, found, stored=frozenset({*stored, *STORED}))
+    return out
+
+
+def place(signed: Path, out: Path) -> None:
+    """Copy the finished file to its place in one step."""
+    fresh = out.with_name(f".{out.name}.part")
+    with disk_errors(out.parent):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_bytes(signed.read_bytes())
+        fresh.replace(out)
