@@ -10,6 +10,7 @@ from types import FrameType
 import typer
 
 from exporter.cli import (
+    android,
     bench,
     build,
     cache,
@@ -41,6 +42,7 @@ for module in (build, compress, plan, inspect, verify, evaluate, bench, profile,
 app.add_typer(targets.app, name="targets")
 app.add_typer(cache.app, name="cache")
 app.add_typer(runner.app, name="runner")
+app.add_typer(android.app, name="app")
 
 
 @app.callback()
