@@ -116,4 +116,5 @@ def _samples(inputs: dict[str, Array]) -> int:
 
 
 def _count(reference: dict[str, bytes], subject: Subject) -> int:
-    return int(len(reference["in0.f32"]) // (4 * prod(subject.inputs[0].tensor.shape)))
+    elements: int = prod(subject.inputs[0].tensor.shape)
+    return len(reference["in0.f32"]) // (4 * elements)

@@ -32,9 +32,11 @@ def sign(tools: Tools, unsigned: Path, signed: Path) -> None:
     key = keystore()
     if not key.exists():
         _make_key(tools, key)
-    words: list[str | Path] = [tools.apksigner, "sign", "--ks", key, "--ks-pass", f"pass:{PASSWORD}", "--ks-key-alias", ALIAS, "--min-sdk-version", MIN_API,
-             "--v1-signing-enabled", "false", "--v2-signing-enabled", "true", "--v3-signing-enabled", "true",
-             "--v4-signing-enabled", "false", "--out", signed, unsigned]  # fmt: skip
+    words: list[str | Path] = [
+        tools.apksigner, "sign", "--ks", key, "--ks-pass", f"pass:{PASSWORD}", "--ks-key-alias", ALIAS, "--min-sdk-version", MIN_API,
+        "--v1-signing-enabled", "false", "--v2-signing-enabled", "true", "--v3-signing-enabled", "true",
+        "--v4-signing-enabled", "false", "--out", signed, unsigned,
+    ]  # fmt: skip
     run(words, error=ToolError, hint=f"if {key} is damaged, remove it; the app must then be uninstalled before it is installed anew")
 
 
