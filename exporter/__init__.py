@@ -4,6 +4,7 @@ The public names are loaded when first used: importing this package costs nothin
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ __all__ = [
     "Distill", "MexportError", "Outcome", "PixelOptions", "PruneChannels", "Recipe", "Target", "build", "build_all", "compress",
     "list_targets", "load_target", "plan", "to_keras", "verify",
 ]  # fmt: skip
+
+os.environ.setdefault(
+    "ORT_DISABLE_TELEMETRY", "1"
+)  # onnxruntime 1.31's Linux wheels report home, from threads that disturb what is measured
 
 _HOMES = {
     "Distill": "compression.distill", "MexportError": "errors", "Outcome": "building.deliver", "PixelOptions": "building.options",

@@ -74,7 +74,7 @@ def _variables(root: Path, machine: Machine) -> dict[str, str]:
     return {
         "PYTHONPATH": f"{root / SITE}:{CODE}", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1",
         "PYTHONHOME": "", "PYTHONWARNINGS": "ignore", "LD_LIBRARY_PATH": machine.platform.library_path, "LD_PRELOAD": "",
-        "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
+        "ORT_DISABLE_TELEMETRY": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
 
 

@@ -25,6 +25,9 @@ EMPTY = -2
 SETTLED = 20
 """Python specialises a loop's byte code in its first rounds: so many are run before any is counted."""
 
+FIRST = 8
+"""The first file is warmed up so often, since the session's own Python code has to settle too."""
+
 
 def main(request: Path) -> None:
     """Do what the request says, and write its `reply`.
@@ -46,7 +49,7 @@ def main(request: Path) -> None:
         _patch(Path(file["path"]), file["patches"])
         session = importlib.import_module(f"exporter.{job['module']}").Session(file["path"], 1, job["options"])
         session.run(arrays, None)
-        for _ in range(job["warmup"]):
+        for _ in range(job["warmup"] if number else FIRST):
             session.again()
         _marked(marker, session.again, number, job["regions"])
     Path(job["reply"]).write_text(json.dumps({k: session.facts.get(k) for k in ("engine", "version")}))
