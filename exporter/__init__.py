@@ -26,9 +26,8 @@ __all__ = [
     "list_targets", "load_target", "plan", "to_keras", "verify",
 ]  # fmt: skip
 
-os.environ.setdefault(
-    "ORT_DISABLE_TELEMETRY", "1"
-)  # onnxruntime 1.31's Linux wheels report home, from threads that disturb what is measured
+# onnxruntime's Linux wheels report home (seen in 1.31), from threads that disturb what is measured
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
     "Distill": "compression.distill", "MexportError": "errors", "Outcome": "building.deliver", "PixelOptions": "building.options",
