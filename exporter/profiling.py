@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from exporter.array import Array
-from exporter.bundle import Bundle
 from exporter.console import Console
 from exporter.cost.counting import TIMEOUT_S, Counter, Tools
 from exporter.cost.load import Counted, Load
@@ -62,18 +60,10 @@ def profile_path(
 
 
 def _one(subject: Subject, counter: Counter, platform: Platform, seed: int, console: Console) -> Result:
-    load = Load(subject.runtime, subject.path, _sample(subject, seed), subject.options)
+    load = Load(subject.runtime, subject.path, subject.sample(seed), subject.options)
     with console.stage(f"counting {subject.name} on {counter.machine.core.name}"):
         found = counter.count(load, layers=True)
     return facts_of(subject.name, found, f"{DOCKER}:{platform.name}")
-
-
-def _sample(subject: Subject, seed: int) -> dict[str, Array]:
-    """One input in the file's own form: the first of the bundle's reference, or noise."""
-    if subject.manifest is None:
-        return subject.noise(seed)
-    inputs = Bundle(subject.path.parent, subject.manifest).reference().inputs
-    return {e.tensor.name: e.to_file(inputs[e.tensor.graph_name][:1])[0] for e in subject.inputs}
 
 
 def facts_of(name: str, found: Counted, on: str) -> Result:

@@ -42,9 +42,14 @@ def count_layers(load: Load, machine: Machine, runner: Path, *, timeout_s: float
     return tuple(found)
 
 
-def _run(load: Load, machine: Machine, runner: Path, more: Sequence[str], timeout_s: float) -> Ran:
+def model_of(load: Load) -> NcnnModel:
+    """A load in the program's terms."""
     weights = None if load.zero_weights else load.path.with_suffix(".bin")
-    model = NcnnModel(load.path.name, load.path, weights, load.arrays, (), load.options)
+    return NcnnModel(load.path.name, load.path, weights, load.arrays, (), load.options)
+
+
+def _run(load: Load, machine: Machine, runner: Path, more: Sequence[str], timeout_s: float) -> Ran:
+    model = model_of(load)
     with tempfile.TemporaryDirectory(prefix="mexport-ncnn-") as scratch:
         folder = Path(scratch)
         for name, path in model.write(folder, "model").items():

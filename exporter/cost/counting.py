@@ -12,7 +12,9 @@ from exporter.cost import by_runner, in_root
 from exporter.cost.emulate import Machine, machine
 from exporter.cost.instructions import Counts, median, spread
 from exporter.cost.load import Counted, LayerCount, Load
+from exporter.devices.native import build_runner, find_runner
 from exporter.devices.platforms import ARM64, Platform
+from exporter.devices.root import root
 from exporter.fingerprint import fingerprint
 from exporter.store import Store
 
@@ -89,7 +91,7 @@ class Counter:
         """What the store has, or what is made now."""
         m = self.machine
         key = fingerprint(
-            part=part, load=load.fingerprint(), engine=self.tools.version(load.runtime), platform=m.platform.name, core=m.core,
+            part=part, load=load.fingerprint(), engine=self.tools.version(load), platform=m.platform.name, core=m.core,
             caches=m.caches, qemu=m.version, plugin=m.plugin.version, regions=REGIONS, code=_code(load.runtime),
         )  # fmt: skip
         while (folder := self.store.get(KIND, key)) is None:
@@ -100,7 +102,7 @@ class Counter:
 
     def _whole(self, load: Load) -> Counted:
         if load.runtime == "ncnn":
-            told = by_runner.count_inferences(load, self.machine, self.tools.runner(), regions=REGIONS, timeout_s=self.timeout_s)
+            told = by_runner.count_inferences(load, self.machine, self.tools.runner(load)[0], regions=REGIONS, timeout_s=self.timeout_s)
             return self._found("ncnn", told.version, max(r.threads for r in told.regions), [r.counts for r in told.regions])
         one = [in_root.File(load.path)]
         ran = in_root.run_files(load, one, self.machine, self.tools.root(), regions=REGIONS, timeout_s=self.timeout_s)
@@ -113,7 +115,7 @@ class Counter:
 
     def _layers(self, load: Load) -> tuple[LayerCount, ...]:
         if load.runtime == "ncnn":
-            return by_runner.count_layers(load, self.machine, self.tools.runner(), timeout_s=self.timeout_s)
+            return by_runner.count_layers(load, self.machine, self.tools.runner(load)[0], timeout_s=self.timeout_s)
         return in_root.count_layers(load, self.machine, self.tools.root(), timeout_s=self.timeout_s)
 
 
@@ -123,30 +125,28 @@ class _Found:
     def __init__(self, store: Store, platform: Platform, given: Tools, console: Console) -> None:
         self.store, self.platform, self.given, self.console = store, platform, given, console
 
-    def runner(self) -> Path:
-        """ncnn's static program."""
-        if self.given.runner is None:
-            from exporter.devices.native import build_runner
-
-            abi = {"arm64": "arm64-v8a", "armv7": "armeabi-v7a"}[self.platform.name]
-            self.given = replace(self.given, runner=build_runner(self.store, abi, console=self.console).path)
-        assert self.given.runner is not None
-        return self.given.runner
+    def runner(self, load: Load) -> tuple[Path, str]:
+        """ncnn's static program with the layers that a file needs, and what it was made from."""
+        if self.given.runner is not None:
+            return self.given.runner, hashlib.sha256(self.given.runner.read_bytes()).hexdigest()
+        abi = {"arm64": "arm64-v8a", "armv7": "armeabi-v7a"}[self.platform.name]
+        found = find_runner(self.store, abi, tuple(by_runner.model_of(load).layers())) or build_runner(
+            self.store, abi, console=self.console
+        )
+        return found.path, str(found.facts["made_from"])
 
     def root(self) -> Path:
         """The ARM root folder, from the platform's image."""
         if self.given.root is None:
-            from exporter.devices.root import root
-
             self.given = replace(self.given, root=root(self.store, self.platform, self.console.say))
         assert self.given.root is not None
         return self.given.root
 
-    def version(self, runtime: str) -> str:
-        """The engine's: for ncnn the program's sha256 stands for it."""
-        if runtime == "ncnn":
-            return hashlib.sha256(self.runner().read_bytes()).hexdigest()[:16]
-        return next(r for r in self.platform.requirements() if r.startswith(self.platform.engines[runtime]))
+    def version(self, load: Load) -> str:
+        """What stands for the engine in a key."""
+        if load.runtime == "ncnn":
+            return self.runner(load)[1]
+        return next(r for r in self.platform.requirements() if r.startswith(self.platform.engines[load.runtime]))
 
 
 COMMON = ("emulate", "instructions", "segments")
