@@ -28,11 +28,6 @@ PRECISE = ("float32", "int8", "uint8", "int32", "int64")
 """Types of inputs and outputs that the app can fill and read."""
 
 
-def engines(bundles: Sequence[Bundle]) -> tuple[str, ...]:
-    """Which engines the bundles need: of "ncnn", "onnx", "tflite"."""
-    return tuple(sorted({b.manifest["target"]["format"] for b in bundles}))
-
-
 def entries(bundles: Sequence[Bundle]) -> dict[str, bytes]:
     """Entries of the APK for all bundles.
 
@@ -112,7 +107,7 @@ def _real(end: End, samples: Array) -> bytes:
 def _samples(inputs: dict[str, Array]) -> int:
     total = min(len(x) for x in inputs.values())
     each = sum(x[0].size * 4 for x in inputs.values())
-    return min(total, max(MIN_SAMPLES, REFERENCE_BYTES // each))
+    return int(min(total, max(MIN_SAMPLES, REFERENCE_BYTES // each)))
 
 
 def _count(reference: dict[str, bytes], subject: Subject) -> int:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from exporter.app.archive import write_archive
-from exporter.app.assets import engines, entries
+from exporter.app.assets import entries
 from exporter.app.checks import check_apk
 from exporter.app.compiled import Compiled, compile_app
-from exporter.app.engines import libraries, profiles
+from exporter.app.engines import libraries, needed, profiles
 from exporter.app.jars import fetch_jars
 from exporter.app.sign import sign
 from exporter.app.tools import Tools, find_tools
@@ -74,14 +74,14 @@ def build_apk(bundles: Sequence[Bundle], out: Path, *, abis: Sequence[str] = ("a
     if not bundles:
         raise UsageError("no bundle to put into the app", hint="make one with `mexport build`")
     names = tuple(dict.fromkeys(find_abi(abi).name for abi in abis))
-    needed = engines(bundles)
+    wanted = needed(bundles)
     tools = find_tools()
-    jars = app_jars(tools, needed, names, console=console)
+    jars = app_jars(tools, wanted, names, console=console)
     with Store() as store, tempfile.TemporaryDirectory(prefix="mexport-apk-") as scratch:
         compiled = compile_app(tools, jars, store, console=console)
         native: dict[str, bytes] = {}
         for abi in names:
-            native |= libraries(needed, abi, tools=tools, jars=jars, console=console)
+            native |= libraries(bundles, abi, tools=tools, jars=jars, console=console)
         with console.stage("packing and signing"):
             unsigned = package(compiled, entries(bundles), native, Path(scratch, "unsigned.apk"))
             signed = Path(scratch, "signed.apk")
@@ -90,12 +90,12 @@ def build_apk(bundles: Sequence[Bundle], out: Path, *, abis: Sequence[str] = ("a
         place(signed, out)
     models = tuple(sorted(b.path.name for b in bundles))
     seconds = round(time.monotonic() - started, 2)
-    return Apk(out, out.stat().st_size, sha256_file(out), names, needed, models, seconds, tools.origin)
+    return Apk(out, out.stat().st_size, sha256_file(out), names, wanted, models, seconds, tools.origin)
 
 
-def app_jars(tools: Tools, needed: Sequence[str], abis: Sequence[str], extra: Sequence[str] = (), *, console: Console) -> dict[str, Path]:
+def app_jars(tools: Tools, engines: Sequence[str], abis: Sequence[str], extra: Sequence[str] = (), *, console: Console) -> dict[str, Path]:
     """The jars that an app with these engines is made from."""
-    wanted = {p for abi in abis for p in profiles(needed, abi)} | set(extra)
+    wanted = {p for abi in abis for p in profiles(engines, abi)} | set(extra)
     if tools.framework is None:
         wanted.add("framework")
     return fetch_jars(tools, sorted(wanted), console=console)

@@ -2,13 +2,14 @@
 
 import struct
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from exporter.app.jars import Jars, onnxruntime_libraries
 from exporter.app.tools import Tools
+from exporter.bundle import Bundle
 from exporter.console import Console
-from exporter.devices.native import build_runner
+from exporter.devices.native import build_runner, find_runner
 from exporter.errors import IntegrityError, UsageError
 from exporter.store import Store
 
@@ -28,6 +29,17 @@ ARM64 = 183
 LOAD = 1
 
 
+def needed(bundles: Sequence[Bundle]) -> tuple[str, ...]:
+    """Which engines the bundles need: of "ncnn", "onnx", "tflite"."""
+    return tuple(sorted({b.manifest["target"]["format"] for b in bundles}))
+
+
+def ncnn_layers(bundles: Sequence[Bundle]) -> list[str]:
+    """Kinds of layer in the ncnn bundles, by the names of ncnn's source files: a program that has them will do."""
+    params = [b.path / b.manifest["artifact"]["files"][0] for b in bundles if b.manifest["target"]["format"] == "ncnn"]
+    return sorted({line.split()[0].lower() for p in params for line in p.read_text().splitlines()[2:] if line.strip()})
+
+
 def profiles(engines: Collection[str], abi: str) -> tuple[str, ...]:
     """Profiles of the pom that the engines need.
 
@@ -43,11 +55,11 @@ def profiles(engines: Collection[str], abi: str) -> tuple[str, ...]:
     return (f"tflite-{abi}",)
 
 
-def libraries(engines: Collection[str], abi: str, *, tools: Tools, jars: Jars, console: Console) -> dict[str, bytes]:
+def libraries(bundles: Sequence[Bundle], abi: str, *, tools: Tools, jars: Jars, console: Console) -> dict[str, bytes]:
     """Entries of an APK: `lib/ABI/NAME.so` to bytes.
 
     Args:
-        engines: Of "tflite", "onnx", "ncnn".
+        bundles: What is to run.
         abi: Which processors.
         tools: To fetch onnxruntime's with.
         jars: Where TensorFlow Lite's are.
@@ -56,6 +68,7 @@ def libraries(engines: Collection[str], abi: str, *, tools: Tools, jars: Jars, c
     Raises:
         IntegrityError: If a library is for another processor, or not aligned.
     """
+    engines = needed(bundles)
     found: dict[str, bytes] = {}
     if "tflite" in engines:
         for name in ("javacpp", "tensorflow-lite"):
@@ -64,7 +77,8 @@ def libraries(engines: Collection[str], abi: str, *, tools: Tools, jars: Jars, c
         found |= onnxruntime_libraries(tools, abi, console=console)
     if "ncnn" in engines:
         with Store() as store:
-            found[NCNN_PROGRAM] = build_runner(store, abi, console=console).path.read_bytes()
+            runner = find_runner(store, abi, ncnn_layers(bundles)) or build_runner(store, abi, console=console)
+            found[NCNN_PROGRAM] = runner.path.read_bytes()
     for name, data in found.items():
         check_elf(name, data, abi)
     return {f"lib/{abi}/{name}": data for name, data in sorted(found.items())}

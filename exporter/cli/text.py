@@ -199,3 +199,27 @@ def comparison(c: Mapping[str, Any]) -> str:
 
 def _numeric(text: str) -> bool:
     return text == "" or text.replace(".", "", 1).replace("e-", "", 1).isdigit()
+
+
+def app_text(report: Mapping[str, Any]) -> str:
+    """What the app measured and checked on a phone; figures that do not count say why."""
+    device = report["device"]
+    lines = [f"{device['maker']} {device['model']}, Android {device['android']}, {device['soc']}; milliseconds, peak memory in MiB"]
+    names = ("median", "p10", "p90", "mean", "fps", "load")
+    rows = [
+        (
+            r["name"],
+            r["engine"],
+            *(f"{r['statistics'][n]:.3f}" for n in names),
+            f"{r['peak_rss_bytes'] / KIB**2:.0f}",
+            ", ".join(r["reasons"]),
+        )
+        for r in report["results"]
+        if r["statistics"]
+    ]
+    lines += [table(("model", "engine", *names, "peak", "does not count"), rows)] if rows else []
+    lines += [f"{r['name']}: {r['error']}" for r in report["results"] if r["error"]]
+    for c in report["checks"]:
+        said = c["error"] or f"rel {c['rel']:.1e}, {c['sqnr_db']:.0f} dB, {c['samples']} samples"
+        lines.append(f"{c['name']}: outputs {'right' if c['passed'] else 'WRONG'}: {said}")
+    return "\n".join(lines)
