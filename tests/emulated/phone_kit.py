@@ -1,11 +1,13 @@
 """A phone without a phone: a real adbd in an arm64 container, and a small build of the program that runs ncnn files on it.
 
-The container holds Debian's userland: no `getprop`, and `uname -m` says aarch64.
+Its shell and its small programs are Android's: mksh and toybox, from Debian. There is no `getprop`, and `uname -m` says aarch64.
 """
 
+import contextlib
 import fcntl
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,13 +23,18 @@ from exporter.devices.adb import Adb
 from exporter.devices.base import _mirror
 from exporter.devices.engine import Docker, find_engine
 from exporter.devices.native import Runner, build_runner, find_runner
+from exporter.errors import DeviceError
 from exporter.store import Store
 from tests.conftest import require
 
-IMAGE = "mexport-test/adbd:trixie-1"
-PACKAGES = "adbd,dash,coreutils,procps,libc-bin,base-files"
+IMAGE = "mexport-test/adbd:trixie-2"
+PACKAGES = "adbd,mksh,toybox,dash,coreutils,procps,libc-bin,base-files"
 HOOKS = "/usr/share/mmdebstrap/hooks/maybe-merged-usr"
-START = "mkdir -p /data/local/tmp /tmp; chmod 1777 /data/local/tmp; exec /usr/sbin/adbd"
+APPLETS = "cat chmod echo head ls mkdir ps rm rmdir sha256sum sleep touch uname"
+START = f"""mkdir -p /data/local/tmp /tmp
+ln -sf /usr/bin/mksh /usr/bin/sh
+for name in {APPLETS}; do ln -sf /usr/bin/toybox /usr/local/bin/$name; done
+exec /usr/sbin/adbd"""
 PORTS = itertools.count(5600 + (os.getpid() % 200) * 20)
 """Above 5585: below, adb takes a port for an emulator too."""
 
@@ -52,9 +59,9 @@ class Container:
         return str(self.container.exec_run(["ls", FOLDER]).output.decode()).split()
 
     def processes(self) -> list[str]:
-        """Names of what runs there, asked past adb."""
+        """What runs there, asked past adb; without the dead whom nobody waits for, as an init would."""
         told = self.container.exec_run(["ps", "-A", "-o", "args"]).output.decode().splitlines()
-        return [line for line in told if "ncnn_runner" in line and "ps -A" not in line]
+        return [line for line in told if "ncnn_runner" in line and not re.search("ps -A|<defunct>", line)]
 
     def wait_until(self, what: Callable[[], bool], limit_s: float = 60.0) -> None:
         """Until something is so on the phone."""
@@ -63,9 +70,9 @@ class Container:
             assert time.monotonic() < ends, f"not so within {limit_s:g} s; {self.files()} {self.processes()}"
             time.sleep(0.2)
 
-    def wait_for_run(self) -> None:
-        """Until the program runs there."""
-        self.wait_until(lambda: any(self.container.exec_run(["test", "-e", f"{FOLDER}/{f}/pid"]).exit_code == 0 for f in self.files()))
+    def runs(self) -> bool:
+        """Whether the program runs there."""
+        return any(self.container.exec_run(["test", "-e", f"{FOLDER}/{f}/pid"]).exit_code == 0 for f in self.files())
 
     def is_clean(self) -> bool:
         """Nothing of ours is left, neither file nor process."""
@@ -102,11 +109,12 @@ def start_phone(docker: Docker, *, disk_mib: int = 64) -> Container:
     return phone
 
 
-def connect(phone: Container, limit_s: float = 60.0) -> None:
+def connect(phone: Container, limit_s: float = 120.0) -> None:
     """Have adb's server know it."""
     ends = time.monotonic() + limit_s
     while True:
-        Adb(phone.serial).connect_again()
+        with contextlib.suppress(DeviceError):  # it accepts connections before it answers
+            Adb(phone.serial).connect_again()
         state = subprocess.run(["adb", "-s", phone.serial, "get-state"], capture_output=True, text=True, check=False, timeout=30)
         if state.stdout.strip() == "device":
             return
