@@ -70,7 +70,7 @@ def count(net: Net, cpu: Machine, runner: Path) -> dict[str, Any]:
     """One inference of a net after a first one: by layer, `COLUMNS` of each."""
     channels, height, width = net.shape
     words = ["--param", net.param, "--zero-weights", "--input", f"{net.input()}={channels},{height},{width}", "--fill", FILL]
-    words += ["--marks", "--layers", "--threads", 1, "--warmup", 0, "--runs", 1, *OPTIONS.get(cpu.core.name, ())]
+    words += ["--marks", "--layers", "--cold", "--threads", 1, "--warmup", 0, "--runs", 1, *OPTIONS.get(cpu.core.name, ())]
     start = time.perf_counter()
     regions = cpu.run([runner, *map(str, words)], timeout_s=LIMIT_S, what=net.name)
     return {"seconds": round(time.perf_counter() - start, 1), "qemu": cpu.version, "layers": list(_rows(net, regions))}

@@ -17,7 +17,7 @@ from benchmarks.results import FOLDER
 from exporter.array import Array
 from exporter.cost.prediction.counted import NetCount
 from exporter.cost.prediction.evaluate import FIRST, Columns, Errors, evaluate
-from exporter.cost.prediction.model import MILLION, STRENGTH, cost
+from exporter.cost.prediction.model import MILLION, STRENGTH, net_cost
 from exporter.cost.prediction.published import published
 
 FREE = 0.0
@@ -37,7 +37,7 @@ def _macs(net: NetCount, core: str) -> Array:
 
 def ours(net: NetCount, core: str) -> Array:
     """What is shipped."""
-    return cost([layer.counts for layer in net.layers], core)
+    return net_cost(net, core)
 
 
 WAYS: dict[str, tuple[Columns, float]] = {

@@ -6,10 +6,9 @@ from pathlib import Path
 from exporter.array import Array
 from exporter.console import Console
 from exporter.cost.counting import TIMEOUT_S, Counter, Tools
-from exporter.cost.instructions import Counts
 from exporter.cost.load import Counted, Load
 from exporter.cost.prediction.learned import OwnDevice
-from exporter.cost.prediction.model import CoreModel, core_model, cost
+from exporter.cost.prediction.model import CoreModel, Part, core_model, cost
 from exporter.cost.prediction.published import Published, published, slug
 from exporter.proving.subject import Subject
 from exporter.store import Store
@@ -58,14 +57,14 @@ class Forecaster:
                 self._counted[key] = counter.count(load, layers=True)
         return self._counted[key]
 
-    def layers(self, subject: Subject, core: str) -> tuple[Counts, ...]:
-        """Of each layer, and of the work beside them."""
+    def parts(self, subject: Subject, core: str) -> tuple[Part, ...]:
+        """Its layers, and the work beside them."""
         found = self.counted(subject, core)
-        return (*(layer.counts for layer in found.layers), found.beside)
+        return (*(Part(layer.counts, layer.tensor_work) for layer in found.layers), Part(found.beside, tensor_work=False))
 
     def cost(self, subject: Subject, core: str) -> Array:
         """What the model weighs of it."""
-        return cost(self.layers(subject, core), core)
+        return cost(self.parts(subject, core), core)
 
     def model(self, core: str) -> CoreModel:
         """The core's model, with what was learned."""

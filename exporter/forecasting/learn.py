@@ -94,4 +94,4 @@ def _time(caster: Forecaster, row: Mapping[str, Any], every: Mapping[str, Subjec
     files = (subject.path, subject.path.with_suffix(".bin"))
     digest = hashlib.sha256(b"".join(hashlib.sha256(f.read_bytes()).digest() for f in files)).hexdigest()
     phone = str((facts.get("device") or {}).get("model", ""))
-    return OwnTime(row["name"], digest, min(row["ms"]), len(row["ms"]), row["engine"], phone, caster.layers(subject, core))
+    return OwnTime(row["name"], digest, min(row["ms"]), len(row["ms"]), row["engine"], phone, caster.parts(subject, core))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.cost.instructions import Counts
-from exporter.cost.prediction.model import Learned, cost
+from exporter.cost.prediction.model import Learned, Part, cost
 from exporter.disk import disk_errors
 from exporter.errors import DataError
 
@@ -30,7 +30,7 @@ class OwnTime:
         runs: How many there were.
         engine: Name and version.
         phone: As it calls itself.
-        layers: What each layer of the file counts on the device's core.
+        parts: What each layer of the file counts on the device's core, and what is beside them.
     """
 
     name: str
@@ -39,7 +39,7 @@ class OwnTime:
     runs: int
     engine: str
     phone: str
-    layers: tuple[Counts, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class OwnDevice:
     def learned(self) -> Learned:
         """As the model takes it."""
         keyed = {f"{t.name} {t.sha256[:12]}": t for t in self.times}
-        return Learned(self.name, self.core, {k: cost(t.layers, self.core) for k, t in keyed.items()}, {k: t.ms for k, t in keyed.items()})
+        return Learned(self.name, self.core, {k: cost(t.parts, self.core) for k, t in keyed.items()}, {k: t.ms for k, t in keyed.items()})
 
     def with_times(self, more: tuple[OwnTime, ...]) -> "OwnDevice":
         """With more, which take the place of earlier times of the same files."""
@@ -104,4 +104,4 @@ def _read(path: Path) -> OwnDevice:
 
 
 def _time(facts: Mapping[str, Any]) -> OwnTime:
-    return OwnTime(**{**facts, "layers": tuple(Counts(**layer) for layer in facts["layers"])})
+    return OwnTime(**{**facts, "parts": tuple(Part(Counts(**p["counts"]), p["tensor_work"]) for p in facts["parts"])})

@@ -9,18 +9,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporter.array import Array
-from exporter.cost.instructions import Counts
-from exporter.cost.prediction.counted import counted
+from exporter.cost.instructions import NONE, Counts
+from exporter.cost.prediction.counted import NetCount, counted
 from exporter.cost.prediction.fit import Fit, Table, fit, held_out
 from exporter.cost.prediction.published import published
+from exporter.cost.segments import TENSOR_WORK
 
 MILLION = 1e6
 STRENGTH = 1.0
 """How strongly a device is held to its core's shape; see `least_squares.relative`."""
 
-COLUMNS = ("issue", "total", "branch", "l1_misses", "l2_misses")
-"""What costs time: cycles that issuing alone takes, instructions, branches, lines that come from the second level of cache, and those that
-come from beyond it."""
+COLUMNS = ("issue", "total", "branch", "l1_misses", "l2_misses", "beside")
+"""What costs time: cycles that issuing alone takes, instructions, branches, lines that come from the second level of cache, those that come
+from beyond it, and what instructions of non-tensor work cost more than others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A layer, or what the engine does beside them.
+
+    Attributes:
+        counts: Its instructions.
+        tensor_work: Convolution or matrix product.
+    """
+
+    counts: Counts
+    tensor_work: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +54,18 @@ def issue(counts: Counts, width: Width) -> float:
     return max(counts.total / width.all, counts.simd_fp / width.vector)
 
 
-def cost(layers: Iterable[Counts], core: str) -> Array:
+def cost(parts: Iterable[Part], core: str) -> Array:
     """What the model weighs, in millions."""
-    every = tuple(layers)
-    cycles = sum(issue(layer, WIDTHS[core]) for layer in every)
-    sums = (sum(getattr(layer, column) for layer in every) for column in COLUMNS[1:])
-    return np.array([cycles, *sums]) / MILLION
+    every = tuple(parts)
+    cycles = sum(issue(part.counts, WIDTHS[core]) for part in every)
+    whole = sum((part.counts for part in every), NONE)
+    beside = sum(part.counts.total for part in every if not part.tensor_work)
+    return np.array([cycles, whole.total, whole.branch, whole.l1_misses, whole.l2_misses, beside]) / MILLION
+
+
+def net_cost(net: NetCount, core: str) -> Array:
+    """The same of a published net."""
+    return cost((Part(layer.counts, layer.kind in TENSOR_WORK) for layer in net.layers), core)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +120,7 @@ def _published(core: str) -> CoreModel:
 
 
 def _made(core: str, learned: Sequence[Learned]) -> CoreModel:
-    costs = {net: cost((layer.counts for layer in found.layers), core) for net, found in counted()[core].items()}
+    costs = {net: net_cost(found, core) for net, found in counted()[core].items()}
     tables: dict[str, dict[str, float]] = {d.name: dict(d.ms) for d in published().devices.values() if d.core == core}
     for own in learned:
         if own.core == core:
