@@ -25,8 +25,9 @@ while [ "$count" -gt 0 ]; do
       done
       continue ;;
     -mfpu=neon-vfpv4) cpu="$cpu+vfp4+fp16"; continue ;;
+    # CMake's first look at a compiler links a program, for which zig would build another C library than for ours: minutes
+    CMakeC*CompilerId.c*) set -- "$@" -c -o a.out ;;
   esac
   set -- "$@" "$word"
 done
-# -O3 always, also for CMake's first look at the compiler: zig builds its C library once for each kind of optimisation, minutes each.
-exec "$zig" "$language" -O3 -target "$target" -mcpu="$cpu" -fno-sanitize=undefined "$@"
+exec "$zig" "$language" -target "$target" -mcpu="$cpu" -fno-sanitize=undefined "$@"

@@ -42,3 +42,7 @@ def test_a_processor_is_named_once() -> None:
 
 def test_words_of_x86_stay() -> None:
     assert words("-mavx2", "-mfma", cpu="x86_64")[-2:] == ["-mavx2", "-mfma"]
+
+
+def test_cmakes_first_look_links_nothing() -> None:
+    assert words("CMakeCXXCompilerId.cpp")[-4:] == ["-c", "-o", "a.out", "CMakeCXXCompilerId.cpp"]
