@@ -9,11 +9,12 @@ engine (the ARM root with LiteRT and onnxruntime comes from its image); --runner
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.markdown import table
-from benchmarks.ours import Built, build_all
+from benchmarks.ours import TARGETS, Built, build_all
 from benchmarks.results import Results, Row, Rows, again, wanted
 from benchmarks.sources import work_folder
 from exporter.cost.counting import Tools
@@ -39,14 +40,18 @@ the whole; ncnn's layers are between marks of their own, those of LiteRT and onn
 """
 
 
-def measure(kit: Path, name: str, tools: Tools) -> Rows:
-    """Build one model for all formats at fp32 and count each file on each core."""
+def measure(kit: Path, name: str, tools: Tools, results: Results) -> None:
+    """Build one model for all formats at fp32 and count each file on each core; rows that are there are left."""
+    keys = {(f, core): f"{name} {f} {core}" for f in TARGETS for core in CORES}
+    if all(key in results.rows and "error" not in results.rows[key] for key in keys.values()):
+        return
     built = build_all(kit / "models" / MODELS[name], "--name", f"counts-{name.replace(' ', '-')}")
-    rows: Rows = {}
-    for file_format, one in built.items():
-        for core in CORES:
-            rows[f"{name} {file_format} {core}"] = {"error": one} if isinstance(one, str) else count(one, core, tools)
-    return rows
+    for (file_format, core), key in keys.items():
+        results.fill(key, partial(_row, built[file_format], core, tools))
+
+
+def _row(one: Built | str, core: str, tools: Tools) -> Row:
+    return {"error": one} if isinstance(one, str) else count(one, core, tools)
 
 
 def count(built: Built, core: str, tools: Tools) -> Row:
@@ -108,8 +113,7 @@ def main() -> None:
     with Store(work_folder() / "cache") as store:
         tools = find_tools(store)
         for name in wanted(list(MODELS)):
-            keys = [f"{name} {file_format} {core}" for file_format in ("onnx", "tflite", "ncnn") for core in CORES]
-            results.fill_all(keys, lambda name=name: measure(kit, name, tools))  # type: ignore[misc]
+            measure(kit, name, tools, results)
 
 
 if __name__ == "__main__":
