@@ -87,9 +87,10 @@ def build_runner(store: Store, abi: str, *, layers: Sequence[str] = (), console:
     with store.put("tool", key) as folder:
         _build(_Job(find_abi(abi), kept, tools, ncnn, (folder / "build").absolute(), libraries, made_from), folder, voice)
         shutil.rmtree(folder / "build")
-    built = find_runner(store, abi, layers)
-    assert built is not None
-    return built
+    place = store.get("tool", key)
+    if place is None:
+        raise ToolError("the runner vanished from the cache when it was built", hint="run again")
+    return Runner(place / PROGRAM, find_abi(abi), json.loads((place / FACTS).read_text()))
 
 
 def _made_from(abi: Abi) -> str:
@@ -165,8 +166,8 @@ def _counted(folder: Path, tell: Tell) -> Iterator[None]:
 
     def watch() -> None:
         while not over.wait(1.0):
-            done = sum(1 for _ in folder.rglob("*.o"))
-            share = min(done / max(total, 1), 1.0)
+            done = min(sum(1 for _ in folder.rglob("*.o")), total)
+            share = done / max(total, 1)
             left = (time.monotonic() - started) / share * (1 - share) if share > 0 else float("inf")
             tell(share, left, f"{done} of {total} files")
 
