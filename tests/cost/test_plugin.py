@@ -8,10 +8,10 @@ import pytest
 from exporter.cost.emulate import Machine, machine
 from exporter.cost.instructions import WHOLE, Counts
 from exporter.cost.plugin import emulator, plugin
-from exporter.devices.platforms import ARM64
+from exporter.devices.platforms import ARM64, ARMV7
 from exporter.errors import EngineError, ToolError, UsageError
 from exporter.store import Store
-from tests.cost.tiny import BASE, SVC, loop, mark, mov, program
+from tests.cost.tiny import BASE, SVC, loop, mark, mark32, mov, program, program32
 
 FMUL, LDR, STP, LDP = 0x6E22DC20, 0xF94003E3, 0xA9BF07E0, 0xA8C107E0
 """fmul v0.4s, v1.4s, v2.4s; ldr x3, [sp]; stp x0, x1, [sp, #-16]!; ldp x0, x1, [sp], #16."""
@@ -60,6 +60,13 @@ def test_misses_of_a_cache_that_is_read_through(qemu, tmp_path):
     assert region.counts.loads == 3 * space
     assert region.counts.l1_misses == 3 * space
     assert region.counts.l2_misses == space
+
+
+def test_32_bit_arm_has_totals_alone(qemu, tmp_path):
+    words = [*mark32(1, 2), 0xE3A02064, 0xE2522001, 0x1AFFFFFD, *mark32(2, 2)]  # mov r2, #100; subs r2, r2, #1; bne
+    with Store() as store:
+        (region,) = machine(store, ARMV7, "cortex-a15").run([program32(words, tmp_path / "tiny")], timeout_s=LIMIT_S, what="tiny")
+    assert (region.layer, region.counts) == (2, Counts(total=1 + 200 + 4))
 
 
 def test_marks_that_do_not_pair_are_a_defect(cpu, tmp_path):

@@ -40,3 +40,20 @@ def program(words: Sequence[int], path: Path, *, space: int = 0) -> Path:
     path.write_bytes(head + segment + code)
     path.chmod(0o755)
     return path
+
+
+def program32(words: Sequence[int], path: Path) -> Path:
+    """The same for 32-bit ARM."""
+    code = b"".join(struct.pack("<I", w) for w in [*words, 0xE3A07001, 0xE3A00000, 0xEF000000])  # mov r7, #1 (exit); mov r0, #0; svc #0
+    start, base = 52 + 32, 0x10000
+    ident = b"\x7fELF" + bytes([1, 1, 1]) + bytes(9)
+    head = struct.pack("<HHIIIIIHHHHHH", 2, 40, 1, base + start, 52, 0, 0x05000000, 52, 32, 1, 40, 0, 0)
+    size = start + len(code)
+    path.write_bytes(ident + head + struct.pack("<8I", 1, 0, base, base, size, size, 7, 0x1000) + code)
+    path.chmod(0o755)
+    return path
+
+
+def mark32(what: int, layer: int) -> list[int]:
+    """Four instructions: movw r7, #0x6d78; mov r0, #what; mov r1, #layer; svc #0."""
+    return [0xE3067D78, 0xE3A00000 | what, 0xE3A01000 | layer, 0xEF000000]
