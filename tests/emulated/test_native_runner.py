@@ -29,8 +29,7 @@ InnerProduct dense 1 1 c d 0={CLASSES} 1=1 2={CLASSES * CHANNELS}
 Softmax      soft  1 1 d out0 0=0 1=1
 """
 KERNELS = {
-    "sdot (dotprod)": (0xBFE0FC00, 0x0E809400), "fmla of halves (fp16)": (0xBFE0FC00, 0x0E400C00),
-    "fmlal by element (fp16fml)": (0xBFC0F400, 0x0F800000), "smmla (i8mm)": (0xFFE0FC00, 0x4E80A400),
+    "sdot (dotprod)": (0xBFE0FC00, 0x0E809400), "fmla of halves (fp16)": (0xBFE0FC00, 0x0E400C00), "smmla (i8mm)": (0xFFE0FC00, 0x4E80A400),
 }  # fmt: skip
 """An instruction that only some processors have, to its mask and bits (Arm Architecture Reference Manual, C7.2)."""
 
