@@ -9,6 +9,7 @@ from exporter.cost.counting import TIMEOUT_S, Counter, Tools
 from exporter.cost.load import Counted, Load
 from exporter.cost.prediction.learned import OwnDevice
 from exporter.cost.prediction.model import CoreModel, Part, core_model, cost
+from exporter.cost.prediction.predict import Comparison, Prediction, compare, predict
 from exporter.cost.prediction.published import Published, published, slug
 from exporter.proving.subject import Subject
 from exporter.store import Store
@@ -56,6 +57,18 @@ class Forecaster:
             with self.console.stage(f"counting {subject.name} on {core}"):
                 self._counted[key] = counter.count(load, layers=True)
         return self._counted[key]
+
+    def remember(self, subject: Subject, core: str, found: Counted) -> None:
+        """What a file counts, known from elsewhere."""
+        self._counted[subject.path, core] = found
+
+    def predict(self, subject: Subject, place: Where) -> Prediction:
+        """A file's time on a device."""
+        return predict(self.model(place.core), place.name, self.cost(subject, place.core))
+
+    def compare(self, plain: Subject, int8: Subject, place: Where) -> Comparison:
+        """The time of an int8 file on a device, of that of the same net in floats."""
+        return compare(self.model(place.core), place.name, self.cost(plain, place.core), self.cost(int8, place.core))
 
     def parts(self, subject: Subject, core: str) -> tuple[Part, ...]:
         """Its layers, and the work beside them."""

@@ -7,7 +7,6 @@ from typing import Any
 from exporter.console import Console
 from exporter.cost.counting import TIMEOUT_S, Tools
 from exporter.cost.prediction.learned import own_devices
-from exporter.cost.prediction.predict import compare, predict
 from exporter.cost.prediction.published import published
 from exporter.errors import UsageError
 from exporter.forecasting.caster import Forecaster, Where
@@ -114,7 +113,7 @@ def _source(subject: Subject) -> Any:
 def _result(caster: Forecaster, subject: Subject, places: Sequence[Where]) -> Result:
     rows = []
     for place in places:
-        found = predict(caster.model(place.core), place.name, caster.cost(subject, place.core))
+        found = caster.predict(subject, place)
         own = len(caster.own[place.name].times) if place.name in caster.own else 0
         rows.append({**found.as_dict(), "published_as": place.published_as, "own_times": own})
     counts = {core: caster.counted(subject, core).whole.as_dict() for core in sorted({p.core for p in places})}
@@ -122,8 +121,5 @@ def _result(caster: Forecaster, subject: Subject, places: Sequence[Where]) -> Re
 
 
 def _answer(caster: Forecaster, plain: Subject, int8: Subject, places: Sequence[Where]) -> Result:
-    rows = []
-    for place in places:
-        costs = (caster.cost(s, place.core) for s in (plain, int8))
-        rows.append(compare(caster.model(place.core), place.name, *costs).as_dict())
+    rows = [caster.compare(plain, int8, place).as_dict() for place in places]
     return {"float": plain.name, "int8": int8.name, "precision": precision(plain), "answers": rows}
