@@ -19,6 +19,7 @@ from exporter.cli import (
     evaluate,
     inspect,
     plan,
+    predict,
     profile,
     report,
     runner,
@@ -37,7 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: mexport build model.keras --target ncnn-arm64 -o out",
 )
-for module in (build, compress, plan, inspect, verify, evaluate, bench, profile, sweep, to_keras, report, doctor):
+for module in (build, compress, plan, inspect, verify, evaluate, bench, profile, predict, sweep, to_keras, report, doctor):
     add(app, module.run, module.NAME, epilog=module.EXAMPLES)
 app.add_typer(targets.app, name="targets")
 app.add_typer(cache.app, name="cache")
