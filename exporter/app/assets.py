@@ -21,8 +21,9 @@ LABELS = "labels.txt"
 MIN_SAMPLES = 4
 """Reference samples that the app always has."""
 
+MAX_SAMPLES = 8
 REFERENCE_BYTES = 1 << 20
-"""More of them go in while all inputs together stay below this."""
+"""More than the least go in while all inputs together stay below this."""
 
 PRECISE = ("float32", "int8", "uint8", "int32", "int64")
 """Types of inputs and outputs that the app can fill and read."""
@@ -107,7 +108,7 @@ def _real(end: End, samples: Array) -> bytes:
 def _samples(inputs: dict[str, Array]) -> int:
     total = min(len(x) for x in inputs.values())
     each = sum(x[0].size * 4 for x in inputs.values())
-    return int(min(total, max(MIN_SAMPLES, REFERENCE_BYTES // each)))
+    return int(min(total, MAX_SAMPLES, max(MIN_SAMPLES, REFERENCE_BYTES // each)))
 
 
 def _count(reference: dict[str, bytes], subject: Subject) -> int:

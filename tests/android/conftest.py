@@ -1,0 +1,78 @@
+"""The tool chain, the sample's bundles, one APK and one run of the app on a JVM, made once for all tests here."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.app.build import Apk, app_jars, build_apk
+from exporter.app.compiled import compile_app
+from exporter.app.tools import Tools, find_tools
+from exporter.bundle import Bundle, find_bundles
+from exporter.console import Console
+from exporter.devices.native import Runner
+from exporter.errors import ToolError
+from exporter.store import Store
+from tests.android.jvm import Jvm, run_tests
+from tests.conftest import require
+from tests.emulated.phone_kit import adb_device, adb_engine, native_runner
+
+__all__ = ["adb_device", "adb_engine", "native_runner"]
+
+QUIET = Console(quiet=True)
+Told = dict[tuple[str, str], tuple[str, str]]
+
+
+def needed(program: str) -> Path:
+    """A program, or the reason to skip."""
+    where = shutil.which(program)
+    if where is None:
+        require(f"{program} is not installed: `mexport app setup --yes`", "android")
+    return Path(str(where))
+
+
+@pytest.fixture(scope="session")
+def tools() -> Tools:
+    """The programs that make an APK."""
+    try:
+        return find_tools()
+    except ToolError as problem:
+        require(problem.message, "android")
+        raise
+
+
+@pytest.fixture(scope="session")
+def app_bundles(tmp_path_factory: pytest.TempPathFactory, private_cache: Path) -> list[Bundle]:
+    """The sample in all three formats."""
+    from exporter import pipeline
+    from exporter.sample import labels_path, model_path, pictures_path
+
+    out = tmp_path_factory.mktemp("app-bundles")
+    known = {"samples": str(pictures_path()), "labels": labels_path(), "output": out}
+    for outcome in pipeline.build_all(model_path(), ["ncnn-arm64", "tflite-arm64", "onnx-arm64"], **known):
+        assert outcome.error is None
+    return find_bundles(out)
+
+
+@pytest.fixture(scope="session")
+def apk(tools: Tools, app_bundles: list[Bundle], native_runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Apk:
+    """The app with the sample in it."""
+    return build_apk(app_bundles, tmp_path_factory.mktemp("apk") / "demo.apk", console=QUIET)
+
+
+@pytest.fixture(scope="session")
+def jvm(tools: Tools, apk: Apk, native_runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jvm]:
+    """What runs the app on this computer's JVM; its ncnn program under qemu."""
+    qemu = needed("qemu-aarch64")
+    jars = app_jars(tools, ("tflite",), ("arm64-v8a",), ("test", "framework"), console=QUIET)
+    with Store() as store:
+        yield Jvm(
+            tools, jars, compile_app(tools, jars, store, console=QUIET), f"{qemu} {native_runner.path}", tmp_path_factory.mktemp("shots")
+        )
+
+
+@pytest.fixture(scope="session")
+def told(jvm: Jvm, app_bundles: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """What JUnit told of every test."""
+    return run_tests(jvm, app_bundles, tmp_path_factory.mktemp("jvm"))
