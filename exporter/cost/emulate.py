@@ -1,6 +1,7 @@
 """Run an ARM program under qemu's user emulation with the counting plugin, and read what it counted."""
 
 import contextlib
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,12 +75,23 @@ class Machine:
             loaded = f"{self.plugin.path},out={out}" + (f",cache={self.caches}" if self.caches else "")
             ran = shell.run(
                 [self.emulator, "-cpu", self.core.name, "-L", view, "-plugin", loaded, *program],
-                env=env, timeout_s=timeout_s, error=EngineError, hint=f"{what} does not run on an emulated {self.core.name}; try --cpu max",
+                env=env, timeout_s=timeout_s, error=EngineError, check=False, hint="give it more time: --time-limit",
             )  # fmt: skip
+            if ran.code != 0:
+                raise self._failed(what, ran)
             regions = read_regions(out)
         if not regions:
             raise EngineError(f"{what}: nothing was counted", hint="this is a defect of mexport; report it")
         return regions, ran.stdout
+
+    def _failed(self, what: str, ran: shell.Ran) -> EngineError:
+        """The program's own sentence, where it has one."""
+        lines = [line for line in ran.stderr.splitlines() if line.strip()]
+        said = next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), None)
+        how = f"killed by {signal.Signals(-ran.code).name}" if ran.code < 0 else f"exit code {ran.code}"
+        tail = f"; it last wrote: {' | '.join(lines[-3:])}" if lines else ""
+        hint = "check that the file runs here: `mexport verify`" if said else "try another core, as --cpu max; run again with -v"
+        return EngineError(f"{what} on an emulated {self.core.name}: {said or how + tail}", hint=hint)
 
 
 def machine(store: Store, platform: Platform, core: str, *, caches: bool = False) -> Machine:

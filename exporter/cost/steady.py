@@ -76,4 +76,7 @@ def _marker() -> Callable[[int, int], Any]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except Exception as problem:  # told to whoever started us, in one line
+        raise SystemExit(f"error: {(str(problem).strip() or type(problem).__name__).splitlines()[0]}") from None

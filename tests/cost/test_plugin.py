@@ -82,7 +82,7 @@ def test_a_program_without_marks_counts_nothing(cpu, tmp_path):
 
 def test_a_crash_is_told(cpu, tmp_path):
     tiny = program([*mark(1, 0), 0x00000000], tmp_path / "tiny")  # udf #0
-    with pytest.raises(EngineError, match=r"SIGILL|exit code 132"):
+    with pytest.raises(EngineError, match=r"tiny on an emulated cortex-a53: (killed by SIGILL|exit code 132)"):
         cpu.run([tiny], timeout_s=LIMIT_S, what="tiny")
 
 
