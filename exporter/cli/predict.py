@@ -87,13 +87,18 @@ def _result_text(result: Mapping[str, Any]) -> str:
 
     head = ("device", "core", "predicted ms", "from", "to", "held-out error", "nets", "own times")
     rows = [
-        (p["device"], p["core"], f"{p['ms']:.1f}", f"{p['low']:.1f}", f"{p['high']:.1f}", f"{100 * p['held_out_error']:.1f} %",
+        (p["device"], p["core"], *(_ms(p[key]) for key in ("ms", "low", "high")), f"{100 * p['held_out_error']:.1f} %",
          p["held_out_nets"], p["own_times"])
         for p in sorted(result["predictions"], key=lambda p: p["ms"])
     ]  # fmt: skip
     return f"{result['name']} ({result['precision']}), one thread, predicted; four of five published nets lie in such a band\n" + table(
         head, _without_zeros(head, rows)
     )
+
+
+def _ms(value: float) -> str:
+    """Three digits, no more are known."""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def _without_zeros(head: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
