@@ -97,14 +97,17 @@ class Companion:
             return None
         return self._process.stdout.readline() or None
 
-    def let_go(self, limit_s: float) -> tuple[int | None, str]:
-        """End its standard input and wait: its exit code (None where the time was up, and it was stopped), and the last it wrote."""
+    def let_go(self, limit_s: float) -> tuple[int | None, str, str]:
+        """End its standard input and wait.
+
+        Returns:
+            Its exit code, None where the time was up, and it was stopped; what it wrote since, to standard output and to standard error.
+        """
         try:
             stdout, stderr = self._process.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired:
-            stdout, stderr = _end(self._process)
-            return None, stderr.strip() or stdout.strip()
-        return self._process.returncode, stderr.strip() or stdout.strip()
+            return None, *_end(self._process)
+        return self._process.returncode, stdout, stderr
 
 
 @contextlib.contextmanager

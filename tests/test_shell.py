@@ -96,7 +96,7 @@ def test_a_companion_goes_on_until_we_let_go() -> None:
     with shell.companion([PYTHON, "-c", program]) as companion:
         assert companion.line(20.0) == "ready\n"
         assert companion.line(0.1) is None
-        assert companion.let_go(20.0) == (5, "the end")
+        assert companion.let_go(20.0) == (5, "", "the end\n")
 
 
 def test_a_companion_that_does_not_end_is_stopped() -> None:

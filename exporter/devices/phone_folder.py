@@ -29,7 +29,7 @@ umask 077
 mkdir {folder} || exit 9
 echo ready
 cat > /dev/null
-{remove}"""
+{remove} && echo removed"""
 
 REMOVE = """if [ -f {folder}/pid ]; then kill -9 $(cat {folder}/pid) 2> /dev/null; fi
 rm -rf {folder}
@@ -99,7 +99,7 @@ def phone_folder(phone: Adb) -> Iterator[PhoneFolder]:
         script = KEEPER.format(folder=folder.path, remove=REMOVE.format(folder=folder.path))
         with companion(phone.words("shell", script)) as keeper:
             if keeper.line(ANSWER_LIMIT_S) is None:
-                phone.fail(keeper.let_go(5.0)[1])
+                phone.fail(keeper.let_go(5.0)[2])
             try:
                 yield folder
             except BaseException as problem:
@@ -110,7 +110,7 @@ def phone_folder(phone: Adb) -> Iterator[PhoneFolder]:
 
 def _leave(keeper: Companion, folder: PhoneFolder, problem: BaseException | None) -> None:
     """Have the folder removed; where the keeper does not answer, look ourselves."""
-    if keeper.let_go(ANSWER_LIMIT_S)[0] == 0:
+    if keeper.let_go(ANSWER_LIMIT_S)[1].strip() == "removed":  # of a lost connection adb's exit code is 0 too
         return
     try:
         folder.phone.connect_again()
@@ -119,7 +119,10 @@ def _leave(keeper: Companion, folder: PhoneFolder, problem: BaseException | None
         left = f"its folder {folder.path} may still be there; the next run removes it"
         if problem is None:
             raise DeviceError(f"{again.message}; {left}", hint=again.hint) from again
-        problem.add_note(left)
+        if isinstance(problem, MexportError):
+            problem.message += f"; {left}"
+        else:
+            problem.add_note(left)
 
 
 def _sweep(phone: Adb, owner: str) -> None:

@@ -64,6 +64,7 @@ def test_the_phone_goes_away_and_comes_back(adb_engine: Docker, native_runner: R
         ended = cut(phone, bundle, lambda process: phone.container.kill())
         assert ended.code == 11
         assert phone.serial in ended.facts["error"]["message"]
+        assert "may still be there; the next run removes it" in ended.facts["error"]["message"]
         phone.container.start()
         connect(phone)
         assert phone.is_clean(), "its disk is in memory: power off empties it"
