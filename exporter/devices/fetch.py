@@ -20,7 +20,6 @@ NCNN_SHA256 = "ad8cdd63e9755cfa8e23b9b6d9ce46156077d80298a89e7c3ba325ffccfca200"
 """Of the source that the index must give; every runner is built from the same one, whatever ncnn this computer has."""
 
 OLDEST_CMAKE = (3, 16)
-PYPI = "https://pypi.org/simple/"
 SCOPES = ("global", "download", "install", ":env:")
 """Parts of pip's settings, the one that counts last."""
 
@@ -93,11 +92,10 @@ def _sdist(store: Store, folder: Path) -> Path:
 
 
 def _index_words() -> list[str]:
-    """Where pip looks, as unearth's words; of two settings of one name the one that pip obeys."""
+    """Where pip looks, as unearth's words, which knows pip's own default; of two settings of one name the one that pip obeys."""
     said = run([sys.executable, "-m", "pip", "config", "list"], error=ToolError, hint="python -m ensurepip").stdout
     rows = re.findall(r"^(global|download|install|:env:)\.([a-z-]+)='(.*)'$", said, re.MULTILINE)
     settings = {name: value for _, name, value in sorted(rows, key=lambda row: SCOPES.index(row[0]))}
-    settings.setdefault("index-url", PYPI)
     return [
         word
         for name, value in settings.items()

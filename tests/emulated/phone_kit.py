@@ -20,7 +20,6 @@ from typing import Any
 import pytest
 
 from exporter.devices.adb import Adb
-from exporter.devices.base import _mirror
 from exporter.devices.engine import Docker, find_engine
 from exporter.devices.native import Runner, build_runner, find_runner
 from exporter.errors import DeviceError
@@ -83,13 +82,24 @@ class Container:
         self.wait_until(self.is_clean, 20.0)
 
 
+def mirror() -> list[str]:
+    """Where this computer's apt has Debian from; nothing where mmdebstrap's own default has to do."""
+    told = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(ORIGIN) $(COMPONENT) $(CODENAME) $(REPO_URI)", "Created-By: Packages"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    rows = [line.split() for line in told.stdout.splitlines()]
+    found = [r[3] for r in rows if len(r) == 4 and r[:2] == ["Debian", "main"] and "-" not in r[2]]
+    return [f"deb {found[0]} trixie main"] if found else []
+
+
 def make_image(docker: Docker) -> None:
     """Debian's adbd for arm64, unpacked by the host."""
     with tempfile.TemporaryDirectory(prefix="mexport-adbd-") as folder:
         hooks = [f"--hook-dir={HOOKS}"] if Path(HOOKS).is_dir() else []
         made = subprocess.run(
             ["mmdebstrap", "--quiet", "--variant=extract", "--architectures=arm64", *hooks, f"--include={PACKAGES}", "trixie",
-             f"{folder}/root.tar", f"deb {_mirror()} trixie main"],
+             f"{folder}/root.tar", *mirror()],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if made.returncode != 0:
