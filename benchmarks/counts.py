@@ -11,15 +11,16 @@ import sys
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from benchmarks.markdown import table
 from benchmarks.ours import TARGETS, Built, build_all
 from benchmarks.results import Results, Row, Rows, again, wanted
 from benchmarks.sources import work_folder
-from exporter.cost.counting import Tools
+from exporter.cost.counting import Counter, Tools
+from exporter.cost.load import Counted, Load
 from exporter.devices.platforms import ARM64
-from exporter.profiling import profile_path
+from exporter.profiling import facts_of
+from exporter.proving.subject import subjects
 from exporter.store import Store
 
 MODELS = {
@@ -30,7 +31,7 @@ MODELS = {
 }
 """Name to a path below kit/models."""
 
-CORES = ("cortex-a53", "cortex-a76")
+CORES = ("cortex-a53",)
 TEXT = """## Exact cost: instructions on emulated cores
 
 Counted, not measured: instructions of one inference in the steady state, one thread, by `mexport profile`. *Regions*: (most - least) /
@@ -42,7 +43,7 @@ the whole; ncnn's layers are between marks of their own, those of LiteRT and onn
 
 def measure(kit: Path, name: str, tools: Tools, results: Results) -> None:
     """Build one model for all formats at fp32 and count each file on each core; rows that are there are left."""
-    keys = {(f, core): f"{name} {f} {core}" for f in TARGETS for core in CORES}
+    keys = {(f, core): f"{name} {f} {core}" for core in CORES for f in TARGETS}
     if all(key in results.rows and "error" not in results.rows[key] for key in keys.values()):
         return
     built = build_all(kit / "models" / MODELS[name], "--name", f"counts-{name.replace(' ', '-')}")
@@ -55,33 +56,20 @@ def _row(one: Built | str, core: str, tools: Tools) -> Row:
 
 
 def count(built: Built, core: str, tools: Tools) -> Row:
-    """Two fresh processes."""
-    first, second = (_fresh(built, core, tools) for _ in range(2))
-    totals = [facts["whole"]["total"] for facts in (first, second)]
-    kept = (
-        "engine",
-        "version",
-        "qemu",
-        "spread",
-        "layers_over_whole",
-        "tensor_share",
-        "non_tensor_share",
-        "beside_share",
-        "threads",
-        "whole",
-    )
-    return {
-        **{key: first[key] for key in kept},
-        "totals": totals,
-        "processes": abs(totals[0] / totals[1] - 1),
-        "layers": len(first["layers"]),
-    }
+    """Two fresh processes; the first one's layers."""
+    first, second = (_fresh(built, core, tools, layers=layers) for layers in (True, False))
+    totals = [found.whole.total for found in (first, second)]
+    facts = facts_of(built.folder.name, first, "docker:arm64")
+    shares = ("layers_over_whole", "tensor_share", "non_tensor_share", "beside_share")
+    kept = ("engine", "version", "qemu", "spread", "threads", "whole", *shares)
+    return {**{key: facts[key] for key in kept}, "totals": totals, "processes": abs(totals[0] / totals[1] - 1), "layers": len(first.layers)}
 
 
-def _fresh(built: Built, core: str, tools: Tools) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(dir=work_folder()) as empty:
-        (facts,) = profile_path(built.folder, cores=[core], tools=tools, store=Store(Path(empty)))
-    return facts
+def _fresh(built: Built, core: str, tools: Tools, *, layers: bool) -> Counted:
+    (subject,) = subjects(built.folder, threads=1)
+    with tempfile.TemporaryDirectory(dir=work_folder()) as empty, Store(Path(empty)) as store:
+        load = Load(subject.runtime, subject.path, subject.sample(0), subject.options)
+        return Counter(store, core, tools=tools).count(load, layers=layers)
 
 
 def find_tools(store: Store) -> Tools:

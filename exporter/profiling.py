@@ -75,5 +75,16 @@ def facts_of(name: str, found: Counted, on: str) -> Result:
         "name": name, "kind": "counted", "unit": "instructions", "on": on, **plain, "shares": found.shares(),
         "tensor_share": found.tensor.total / total, "beside_share": found.beside.total / total,
         "non_tensor_share": (sum(x.counts.total for x in found.layers) - found.tensor.total) / total,
-        "layers_over_whole": found.layers_over_whole, "beside": found.beside.as_dict(), "layers": layers,
+        "layers_over_whole": found.layers_over_whole, "beside": found.beside.as_dict(), "kinds": _kinds(found), "layers": layers,
     }  # fmt: skip
+
+
+def _kinds(found: Counted) -> list[Result]:
+    """Layers of one kind together, the costliest first."""
+    rows: dict[str, Result] = {}
+    for layer in found.layers:
+        row = rows.setdefault(layer.kind, {"kind": layer.kind, "tensor_work": layer.tensor_work, "layers": 0, "total": 0})
+        row["layers"] += 1
+        row["total"] += layer.counts.total
+    ordered = sorted(rows.values(), key=lambda row: -row["total"])
+    return [{**row, "share": row["total"] / max(found.whole.total, 1)} for row in ordered]

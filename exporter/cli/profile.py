@@ -99,11 +99,13 @@ def profile_text(facts: Mapping[str, Any], top: int) -> str:
         lines.append(f"{classes}; {size(whole['bytes_loaded'])} loaded, {size(whole['bytes_stored'])} stored")
     if whole["l1_misses"]:
         lines.append(f"lines of 64 bytes that a cache lacked: first level {whole['l1_misses']:,}, second level {whole['l2_misses']:,}")
-    lines += [_parts(facts), table(_HEAD, [_row(x) for x in by_cost(facts["layers"])[:top]])]
+    kinds = ", ".join(f"{k['kind']} {100 * k['share']:.1f} % ({k['layers']})" for k in facts["kinds"][:MOST_KINDS])
+    lines += [_parts(facts), f"by kind (layers): {kinds}", table(_HEAD, [_row(x) for x in by_cost(facts["layers"])[:top]])]
     left = len(facts["layers"]) - top
     return "\n".join([*lines, *([f"and {left} more; --top {len(facts['layers'])} shows all"] if left > 0 else [])])
 
 
+MOST_KINDS = 8
 _HEAD = ("layer", "kind", "work", "instructions", "share %", "load/store", "branch", "simd/fp", "alu")
 
 

@@ -96,6 +96,7 @@ def test_facts_have_kinds_and_shares(counted):
     assert (facts["kind"], facts["unit"], facts["on"]) == ("counted", "instructions", "docker:arm64")
     assert facts["tensor_share"] + facts["non_tensor_share"] + facts["beside_share"] == pytest.approx(1.0)
     assert [layer["share"] for layer in facts["layers"]] == [0.6, 0.3, -0.02]
+    assert [(k["kind"], k["layers"], k["total"]) for k in facts["kinds"]] == [("CONV_2D", 1, 600), ("ADD", 1, 300), ("RELU", 1, -20)]
     assert json.loads(json.dumps(facts)) == facts
 
 
@@ -105,7 +106,7 @@ def test_the_table_has_the_costliest_layers(counted):
     assert lines[0].startswith("net: 1,000 instructions an inference, counted on cortex-a53 by qemu 7.2; litert 2.3.0, 1 thread")
     assert "tensor work 60.0 %, non-tensor work 28.0 %, beside the layers 12.0 %" in text
     assert "differences of files cut behind each layer, their sum is 88.0 % of the whole" in text
-    assert [line.split()[0] for line in lines[4:]] == ["conv", "add", "and"]
+    assert [line.split()[0] for line in lines[5:]] == ["conv", "add", "and"]
     assert "ms" not in text.split()
 
 
