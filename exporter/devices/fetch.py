@@ -92,17 +92,14 @@ def _sdist(store: Store, folder: Path) -> Path:
 
 
 def _index_words() -> list[str]:
-    """Where pip looks, as unearth's words, which knows pip's own default; of two settings of one name the one that pip obeys."""
+    """Where pip looks, as unearth's words; of two settings of one name the one that pip obeys."""
     said = run([sys.executable, "-m", "pip", "config", "list"], error=ToolError, hint="python -m ensurepip").stdout
     rows = re.findall(r"^(global|download|install|:env:)\.([a-z-]+)='(.*)'$", said, re.MULTILINE)
     settings = {name: value for _, name, value in sorted(rows, key=lambda row: SCOPES.index(row[0]))}
-    return [
-        word
-        for name, value in settings.items()
-        if name in INDEX
-        for one in value.replace("\\n", " ").split()
-        for word in (INDEX[name], one)
-    ]
+    if not {"index-url", "no-index"} & set(settings):
+        return []  # any word would take the place of the default index, which unearth knows as pip does
+    pairs = [(INDEX[name], one) for name, value in settings.items() if name in INDEX for one in value.replace("\\n", " ").split()]
+    return [word for pair in pairs for word in pair]
 
 
 def _package(store: Store, name: str, version: str, *, alone: bool = True) -> Path:

@@ -1,5 +1,6 @@
 """How the static program's tools are found, and what a failure says; nothing is compiled here."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -21,6 +22,15 @@ def test_the_index_is_the_one_that_pip_is_set_up_for(monkeypatch: pytest.MonkeyP
     words = fetch._index_words()
     given = [words[i + 1] for i, word in enumerate(words) if word == "--index-url"]
     assert sorted(given) == ["https://more.example/simple/", "https://packages.example/simple/"], "settings in files are overruled"
+
+
+def test_the_default_index_stays_where_settings_only_add_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("PIP_INDEX_URL", raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    assert fetch._index_words() == []
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert fetch._index_words() == ["--find-link", str(tmp_path)]
 
 
 def test_an_index_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
