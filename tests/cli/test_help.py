@@ -7,7 +7,10 @@ from exporter import __version__
 from tests.command import ROOT, mexport
 
 COMMANDS = ["build", "plan", "inspect", "verify", "eval", "bench", "sweep", "to-keras", "report", "doctor"]
-NESTED = [("targets", "list"), ("targets", "show"), ("targets", "validate"), ("cache", "ls"), ("cache", "gc")]
+NESTED = [
+    ("targets", "list"), ("targets", "show"), ("targets", "validate"), ("cache", "ls"), ("cache", "gc"),
+    ("app", "setup"), ("app", "build"), ("app", "install"), ("app", "run"), ("app", "test"), ("app", "pull"), ("app", "bench"),
+]  # fmt: skip
 HEAVY = ("numpy", "onnx", "onnx_ir", "onnxruntime", "tensorflow", "keras", "ncnn", "ai_edge_litert", "PIL", "h5py")
 
 
