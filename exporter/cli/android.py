@@ -56,14 +56,20 @@ def found_bundles(settings: Settings, paths: list[Path] | None) -> "list[Bundle]
 
 
 def _build_sample(settings: Settings, folder: Path) -> None:
+    """Build what is not there; the folder is ours, so that what an earlier version left there is replaced."""
     from exporter import pipeline
     from exporter.cli.build import sample
+    from exporter.errors import UsageError
 
     model, given = sample({"samples": None, "labels": None}, settings)
-    given = {**given, "output": folder, "force": True, "command": "mexport app build"}
-    for outcome in pipeline.build_all(model, list(SAMPLE_TARGETS), console=settings.console(), **given):
-        if outcome.error is not None:
-            raise outcome.error
+    for force in (False, True):
+        known = {**given, "output": folder, "force": force, "command": "mexport app build"}
+        outcomes = pipeline.build_all(model, list(SAMPLE_TARGETS), console=settings.console(), **known)
+        error = next((o.error for o in outcomes if o.error is not None), None)
+        if not isinstance(error, UsageError):
+            break
+    if error is not None:
+        raise error
 
 
 On = Annotated[str | None, typer.Option("--on", help="adb:SERIAL; without it the only phone that is connected.", show_default=False)]
