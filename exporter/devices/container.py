@@ -36,6 +36,9 @@ PATIENCE = 10.0
 
 HOSTNAME = "mexport.host"
 
+FIRST = ("sh", "-c", '"$@"; exit $?', "sh")
+"""The first process of a container: no signal ends that one, so that a crash of anything else in its place would hang for ever."""
+
 
 @dataclass(frozen=True, slots=True)
 class ContainerWorker:
@@ -112,7 +115,7 @@ class ContainerLauncher:
     def _started(self, module: str, mounts: dict[str, tuple[str, str]], env: dict[str, str], user: tuple[int, int]) -> Worker:
         memory = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE)
         container = self.docker.client.containers.create(
-            self.image.id, ["timeout", "-k", "1", str(SESSION_S), "python3", "-m", "exporter.worker", module],
+            self.image.id, [*FIRST, "timeout", "-k", "1", str(SESSION_S), "python3", "-m", "exporter.worker", module],
             platform=self.platform.docker, environment=env, user=f"{user[0]}:{user[1]}", stdin_open=True, read_only=True,
             network_mode="none", mem_limit=memory, memswap_limit=memory, pids_limit=PROCESSES, cap_drop=["ALL"],
             security_opt=["no-new-privileges"], tmpfs={"/tmp": "size=256m,mode=1777"}, labels={**self.docker.labels(), HOSTNAME: _here()},

@@ -15,7 +15,7 @@ import onnx_ir as ir
 from exporter.errors import UnsupportedOpError, UsageError
 from exporter.formats.artifact import Artifact, Problem, Tensor, WriteOptions
 from exporter.formats.ncnn.emitter import Emitter
-from exporter.formats.ncnn.file import keep_float32, keep_splits_float32, with_splits, write_bin, write_param
+from exporter.formats.ncnn.file import keep_float32, keep_splits_float32, with_bridges, with_splits, write_bin, write_param
 from exporter.formats.ncnn.fuse import fuse
 from exporter.formats.ncnn.int8 import finish, unsaid
 from exporter.formats.ncnn.int8 import points as int8_points
@@ -74,6 +74,7 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Artifact:
         keep_float32(layers, wide)
     layers = with_splits(layers, names)
     keep_splits_float32(layers, wide)
+    layers = with_bridges(layers)
     param, weights = folder / "model.ncnn.param", folder / "model.ncnn.bin"
     write_param(layers, param)
     write_bin(layers, weights, half=half)

@@ -96,6 +96,28 @@ def keep_splits_float32(layers: list[Layer], blobs: AbstractSet[str]) -> None:
     keep_float32([layer for layer in layers if layer.kind == "Split"], blobs)
 
 
+def with_bridges(layers: list[Layer]) -> list[Layer]:
+    """Between a layer in half precision and one that is marked: a Dropout that drops nothing.
+
+    On ARM ncnn hands a marked layer its input as it is, in half precision, which that layer reads as float32, and crashes
+    (net.cpp, `convert_layout`: it converts by the layer's own options). Dropout has no half precision there: ncnn converts for it.
+    """
+    wide = {b for layer in layers if _marked(layer) or layer.kind == "Input" for b in layer.outputs}
+    done: list[Layer] = []
+    for layer in layers:
+        for i, blob in enumerate(layer.inputs):
+            if _marked(layer) and blob not in wide:
+                layer.inputs[i] = f"{blob}_float32"
+                done.append(Layer("Dropout", f"float32_{blob}", [blob], [f"{blob}_float32"]))
+        done.append(layer)
+    return done
+
+
+def _marked(layer: Layer) -> bool:
+    mask = layer.params.get(31, 0)
+    return isinstance(mask, int) and bool(mask & NO_FLOAT16)
+
+
 def _exceeds(array: Array) -> bool:
     return bool(array.size and max(float(array.max()), -float(array.min())) > FLOAT16_MAX)
 
