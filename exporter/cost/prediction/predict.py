@@ -1,6 +1,6 @@
 """Milliseconds on a device, with what they are worth."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,11 @@ BAND = (0.1, 0.9)
 ENOUGH = 8
 """Nets held out that a band of a device's own needs; below, all devices of its core lend theirs."""
 
+ENOUGH_PAIRS = 5
+"""Likewise, nets that are published in floats and in int8."""
+
 INT8 = "_int8"
+"""Behind a published net's name: the same in int8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,8 @@ class Prediction:
         device: Where.
         core: Its core.
         ms: Of one thread.
-        low: Four of five published nets that were held out took no less than this share of their prediction, and
-        high: no more than this.
+        low: Of the band in which four of five published nets lay around their predictions, each made without the net.
+        high: Likewise.
         held_out_error: Mean |prediction - time| / time of them.
         held_out_nets: How many.
     """
@@ -77,25 +81,33 @@ class Comparison:
 def predict(model: CoreModel, device: str, cost: Array) -> Prediction:
     """The time of something that counts so much."""
     ms = model.fit.ms(device, cost)
-    low, high = _band(model, device)
+    low, high = _device_band(model, device)
     return Prediction(device, model.core, ms, ms * low, ms * high, model.error(device), len(model.ratios[device]))
 
 
 def compare(model: CoreModel, device: str, plain: Array, int8: Array) -> Comparison:
     """The time of an int8 file, of that of the same net in floats."""
     ratio = model.fit.ms(device, int8) / model.fit.ms(device, plain)
-    low, high = np.quantile([r for ratios in model.ratios.values() for r in _pairs(ratios)], BAND)
-    return Comparison(device, model.core, ratio, ratio * float(low), ratio * float(high))
+    own = list(pair_ratios(model.ratios[device]).values())
+    if len(own) < ENOUGH_PAIRS:
+        own = [r for ratios in model.ratios.values() for r in pair_ratios(ratios).values()]
+    low, high = band(own)
+    return Comparison(device, model.core, ratio, ratio * low, ratio * high)
 
 
-def _band(model: CoreModel, device: str) -> tuple[float, float]:
+def _device_band(model: CoreModel, device: str) -> tuple[float, float]:
     own = list(model.ratios[device].values())
     if len(own) < ENOUGH:
         own = [r for ratios in model.ratios.values() for r in ratios.values()]
-    low, high = np.quantile(own, BAND)
-    return float(low), float(high)
+    return band(own)
 
 
-def _pairs(ratios: Mapping[str, float]) -> list[float]:
-    """Of the nets that are published both ways: how far the ratio of their times was from the predicted one."""
-    return [ratios[net + INT8] / ratios[net] for net in ratios if net + INT8 in ratios]
+def band(ratios: Sequence[float]) -> tuple[float, float]:
+    """The band, which holds the prediction itself even where all nets lay on one side of theirs."""
+    low, high = np.quantile(ratios, BAND)
+    return min(float(low), 1.0), max(float(high), 1.0)
+
+
+def pair_ratios(ratios: Mapping[str, float]) -> dict[str, float]:
+    """Of the nets that are published both ways: the ratio of their times, of the predicted one."""
+    return {net: ratios[net + INT8] / ratios[net] for net in ratios if net + INT8 in ratios}

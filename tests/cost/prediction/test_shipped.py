@@ -12,7 +12,7 @@ from exporter.cost.prediction.published import published
 
 def test_every_table_has_a_counted_core_and_every_first_net_is_counted() -> None:
     for device in published().devices.values():
-        assert set(device.ms) <= set(counted()[device.core]) | {"vision_transformer"}
+        assert set(device.ms) <= set(counted()[device.core])
     assert len(FIRST) == 22
     assert all(set(FIRST) <= set(nets) for nets in counted().values())
 
