@@ -100,18 +100,21 @@ def profile_text(facts: Mapping[str, Any], top: int) -> str:
     if whole["l1_misses"]:
         lines.append(f"lines of 64 bytes that a cache lacked: first level {whole['l1_misses']:,}, second level {whole['l2_misses']:,}")
     kinds = ", ".join(f"{k['kind']} {100 * k['share']:.1f} % ({k['layers']})" for k in facts["kinds"][:MOST_KINDS])
-    lines += [_parts(facts), f"by kind (layers): {kinds}", table(_HEAD, [_row(x) for x in by_cost(facts["layers"])[:top]])]
+    wide = len(_HEAD) if any(facts["shares"].values()) else len(_HEAD) - len(_CLASSES)
+    rows = [_row(x)[:wide] for x in by_cost(facts["layers"])[:top]]
+    lines += [_parts(facts), f"by kind (layers): {kinds}", table(_HEAD[:wide], rows)]
     left = len(facts["layers"]) - top
     return "\n".join([*lines, *([f"and {left} more; --top {len(facts['layers'])} shows all"] if left > 0 else [])])
 
 
 MOST_KINDS = 8
-_HEAD = ("layer", "kind", "work", "instructions", "share %", "load/store", "branch", "simd/fp", "alu")
+_CLASSES = ("load_store", "branch", "simd_fp", "alu")
+_HEAD = ("layer", "kind", "work", "instructions", "share %", *(name.replace("_", "/") for name in _CLASSES))
 
 
 def _row(layer: Mapping[str, Any]) -> tuple[Any, ...]:
     counts = layer["counts"]
-    classes = (counts[name] for name in ("load_store", "branch", "simd_fp", "alu"))
+    classes = (counts[name] for name in _CLASSES)
     work = "tensor" if layer["tensor_work"] else "non-tensor"
     return _short(layer["name"]), _short(layer["kind"]), work, counts["total"], f"{100 * layer['share']:.2f}", *classes
 

@@ -71,9 +71,10 @@ def run_files(load: Load, files: Sequence[File], machine: Machine, root: Path, *
 
 def _variables(root: Path, machine: Machine) -> dict[str, str]:
     """Nothing of the host's Python, no drawn hashes, one thread, no files of byte code beside the host's."""
+    libraries = [f"{root}{folder}" for folder in machine.platform.library_path.split(":") if folder]  # qemu's statx looks past its -L
     return {
         "PYTHONPATH": f"{root / SITE}:{CODE}", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1",
-        "PYTHONHOME": "", "PYTHONWARNINGS": "ignore", "LD_LIBRARY_PATH": machine.platform.library_path, "LD_PRELOAD": "",
+        "PYTHONHOME": "", "PYTHONWARNINGS": "ignore", "LD_LIBRARY_PATH": ":".join(libraries), "LD_PRELOAD": "",
         "ORT_DISABLE_TELEMETRY": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
 

@@ -122,7 +122,7 @@ def test_a_picture_of_totals_alone(counted):
     """32-bit ARM: no classes."""
     bare = Counted("ncnn", "1", "armv7", "cortex-a7", "7.2", 1, Counts(9), (9,), 0.0, "marks", (LayerCount("a", "Conv", True, Counts(9)),))
     assert "9  100.0 %" in cost_svg(facts_of("net", bare, "docker:armv7"))
-    assert "load/store 0.0 %" not in profile_text(facts_of("net", bare, "docker:armv7"), 5)
+    assert "load/store" not in profile_text(facts_of("net", bare, "docker:armv7"), 5)
 
 
 def test_the_trace_says_that_it_has_no_time(counted):
