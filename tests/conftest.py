@@ -1,7 +1,7 @@
 """What every test shares: the kit of real models and data, a private cache, the third-party warnings we cannot avoid.
 
 The kit is a folder of real trained models and data sets that is no part of the project; $MEXPORT_KIT names it. Without it, tests that
-use it skip; with $MEXPORT_REQUIRE set (as `.ci/run` does) they fail instead.
+use it skip; where $MEXPORT_REQUIRE names it (as `.ci/run` does) they fail instead.
 """
 
 import json
@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -22,10 +22,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 
-def require(what: str) -> None:
-    """Skip for the reason given, or fail where $MEXPORT_REQUIRE says that nothing may be missing."""
-    if os.environ.get("MEXPORT_REQUIRE"):
-        pytest.fail(f"MEXPORT_REQUIRE is set, but {what}")
+def require(what: str, name: str = "kit") -> NoReturn:
+    """Skip for the reason given, or fail where $MEXPORT_REQUIRE says that it may not be missing.
+
+    Args:
+        what: The reason.
+        name: What is missing: "kit", "docker", "adb", "qemu", "android".
+    """
+    asked = os.environ.get("MEXPORT_REQUIRE", "").split(",")
+    if name in asked or "1" in asked:
+        pytest.fail(f"MEXPORT_REQUIRE names {name}, but {what}")
     pytest.skip(what)
 
 

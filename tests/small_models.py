@@ -44,6 +44,32 @@ def classifier(path: Path, *, seed: int = 0, size: int = 12, extra_op: str | Non
     return path
 
 
+def wide(path: Path) -> Path:
+    """Write a net of three convolutions on (1, 3, 32, 32) whose middle one leaves half precision's range: 1.3e5 on pixels in -1..1."""
+    rng = np.random.default_rng(0)
+    weights = {
+        "w1": rng.standard_normal((8, 3, 3, 3)) * 0.3, "w2": np.abs(rng.standard_normal((8, 8, 3, 3))) * 3000,
+        "w3": rng.standard_normal((8, 8, 3, 3)) * 1e-5, "w4": rng.standard_normal((8, 10)),
+    }  # fmt: skip
+    nodes, last = [], "x"
+    for i in (1, 2, 3):
+        nodes.append(helper.make_node("Conv", [last, f"w{i}"], [f"c{i}"], name=f"conv{i}", pads=[1, 1, 1, 1]))
+        nodes.append(helper.make_node("Relu", [f"c{i}"], [f"r{i}"], name=f"relu{i}"))
+        last = f"r{i}"
+    nodes += [
+        helper.make_node("GlobalAveragePool", [last], ["g"], name="pool"),
+        helper.make_node("Flatten", ["g"], ["f"], name="flat"),
+        helper.make_node("MatMul", ["f", "w4"], ["y"], name="dense"),
+    ]
+    graph = helper.make_graph(
+        nodes, "wide", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 32, 32])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 10])],
+        [numpy_helper.from_array(w.astype(np.float32), name) for name, w in weights.items()],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
 def pictures(folder: Path, *, classes: int = CLASSES, each: int = 2, size: int = 12) -> Path:
     """Class folders of random PNG pictures."""
     from PIL import Image

@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import os
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -105,7 +106,7 @@ def addresses() -> list[str]:
     if said := os.environ.get("DOCKER_HOST"):
         return [said]
     usual = [Path(name).expanduser() for name in USUAL]
-    return [f"unix://{socket}" for socket in (*usual, own_socket()) if socket.exists()]
+    return [f"unix://{path}" for path in (*usual, own_socket()) if path.exists()]
 
 
 def find_engine(timeout_s: int = 600) -> Docker | None:
@@ -138,7 +139,8 @@ def _connect(address: str, timeout_s: int) -> Docker | None:
     from docker.client import DockerClient
 
     errors: Any = importlib.import_module("docker.errors")  # `docker` is also a folder of ours: types get it wrong
-
+    if not _listens(address):
+        return None
     try:
         client = DockerClient(base_url=address, timeout=timeout_s, version="auto")
         facts = client.version()
@@ -146,6 +148,18 @@ def _connect(address: str, timeout_s: int) -> Docker | None:
         return None
     machine = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l"}.get(facts["Arch"], facts["Arch"])
     return Docker(client, address, machine, facts["Version"], errors)
+
+
+def _listens(address: str) -> bool:
+    """Whether somebody listens at a socket of this computer; for other addresses that is found out by speaking."""
+    if not address.startswith("unix://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as tried:
+        try:
+            tried.connect(address.removeprefix("unix://"))
+        except OSError:
+            return False
+    return True
 
 
 def start_engine() -> Docker:

@@ -1,0 +1,165 @@
+"""Files on emulated ARM, in real containers: the same outputs, the same right answers, limits that strike, and nothing left behind."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exporter.bundle import read_bundle
+from exporter.child import Child
+from exporter.devices.container import ContainerLauncher, launchers
+from exporter.devices.engine import LABEL, Docker, find_engine
+from exporter.devices.platforms import ARM64
+from exporter.devices.probe import runs
+from exporter.errors import EngineError
+from tests.command import mexport, start
+from tests.conftest import require
+from tests.small_models import classifier, pictures, wide
+
+CORES = "cortex-a53,cortex-a76"
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Docker]:
+    found = find_engine()
+    if found is None:
+        require("no Docker engine answers: `mexport runner setup --yes`", "docker")
+    if not runs(found, ARM64):
+        require("the Docker engine runs no linux/arm64 programs: `mexport runner setup --yes`", "docker")
+    yield found
+    found.client.close()
+
+
+@pytest.fixture(scope="module")
+def launcher(docker: Docker) -> ContainerLauncher:
+    return launchers("arm64", ["cortex-a53"], print)[0]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("arm")
+    model = classifier(folder / "small.onnx")
+    targets = [word for name in ("ncnn", "tflite", "onnx") for word in ("--target", f"{name}-arm64")]
+    ended = mexport("build", model, *targets, "--mean", "127.5", "--std", "127.5", "-o", folder / "out")
+    assert ended.code == 0, ended.err
+    return folder / "out"
+
+
+def ours(docker: Docker) -> list[str]:
+    """Containers of this process."""
+    return [c.id for c in docker.client.containers.list(all=True, filters={"label": f"{LABEL}.owner={os.getpid()}"})]
+
+
+def test_every_format_gives_its_reference_on_both_kinds_of_cores(out: Path, docker: Docker) -> None:
+    ended = mexport("verify", out, "--on", "docker:arm64", "--cpu", CORES, "--json")
+    assert ended.code == 0, ended.err
+    found = ended.facts["bundles"]
+    assert [(b["engine"], b["cpu"]) for b in found] == [(e, c) for e in ("ncnn", "onnxruntime", "litert") for c in CORES.split(",")]
+    for b in found:
+        assert b["samples"] == 4
+        limit = 2e-2 if b["engine"] == "ncnn" and b["cpu"] == "cortex-a76" else 2e-3 if b["engine"] == "ncnn" else 1e-5
+        assert all(c["rel"] < limit for c in b["parity"].values())  # fp16 arithmetic; fp16 weights; float32
+    assert ours(docker) == []
+
+
+def test_as_many_right_answers_as_here(out: Path, docker: Docker, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "pictures")
+    bundle = out / "small--ncnn-arm64"
+    here = mexport("eval", bundle, "--data", data, "--json").facts["results"][0]
+    there = mexport("eval", bundle, "--data", data, "--on", "docker:arm64", "--cpu", "cortex-a53", "--json").facts["results"][0]
+    assert (there["on"], there["cpu"]) == ("docker:arm64", "cortex-a53")
+    assert (there["right"], there["n"]) == (here["right"], here["n"])
+
+
+def test_a_build_is_proved_there_and_says_so(docker: Docker, tmp_path: Path) -> None:
+    model = classifier(tmp_path / "small.onnx")
+    words = ("--target", "onnx-arm64", "--mean", "127.5", "--std", "127.5", "-o", tmp_path / "out")
+    assert mexport("build", model, *words, "--on", "docker:arm64", "--cpu", "max").code in (0, 8)  # onnxruntime may not know its SVE
+    ended = mexport("build", model, *words, "--on", "docker:arm64", "--cpu", "cortex-a72", "--force")
+    assert ended.code == 0, ended.err
+    bundle = read_bundle(tmp_path / "out" / "small--onnx-arm64")
+    entry = bundle.manifest["arm"][0]
+    assert (entry["cpu"], entry["engine"], entry["ok"]) == ("cortex-a72", "onnxruntime", True)
+    report = (bundle.path / "report.md").read_text()
+    assert "## On ARM" in report
+    assert "not run on ARM" not in report
+
+
+def test_an_overflow_is_named_and_mended(docker: Docker, tmp_path: Path) -> None:
+    model = wide(tmp_path / "wide.onnx")
+    out = tmp_path / "out"
+    assert mexport("build", model, "--target", "ncnn-arm64", "--mean", "127.5", "--std", "127.5", "-o", out).code == 0
+    words = ("verify", out, "--on", "docker:arm64", "--cpu", "cortex-a76", "--json")
+    ended = mexport(*words)
+    assert ended.code == 5
+    facts = json.JSONDecoder().raw_decode(ended.out)[0]["bundles"][0]
+    assert [(b["layer"], b["op"]) for b in facts["begins"]] == [("relu2", "Relu")]
+    assert "more than half precision holds" in facts["verdict"]
+    ended = mexport(*words, "--repair")
+    assert ended.code == 0, ended.err
+    facts = ended.facts["bundles"][0]
+    assert facts["repaired"]["float32"] == ["r2"]
+    assert "more than half precision holds" in facts["repaired"]["before"][0]
+    bundle = read_bundle(out / "wide--ncnn-arm64")
+    assert bundle.manifest["write"]["float32"] == ["r2"]
+    assert " 31=3" in (bundle.path / "model.ncnn.param").read_text()
+    assert mexport("verify", out, "--layers").code == 0  # the bundle is whole, and can be written again
+
+
+def test_a_time_limit_removes_the_container(launcher: ContainerLauncher, docker: Docker) -> None:
+    with pytest.raises(EngineError, match="no answer within"):
+        Child("runtimes.onnxruntime", {"path": "/none", "threads": 1, "options": {}}, what="slow", timeout_s=0.001, launcher=launcher)
+    assert ours(docker) == []
+
+
+def test_a_file_that_is_not_there_is_the_engines_error(launcher: ContainerLauncher, docker: Docker) -> None:
+    with pytest.raises(EngineError, match="no file /none"):
+        Child("runtimes.ncnn", {"path": "/none.param", "threads": 1, "options": {}}, what="none", launcher=launcher)
+    assert ours(docker) == []
+
+
+def test_an_interrupt_removes_the_container(out: Path, docker: Docker) -> None:
+    process = start("verify", str(out), "--on", "docker:arm64", "--cpu", "cortex-a53")
+    mine = {"label": f"{LABEL}.owner={process.pid}"}
+    ends = time.monotonic() + 120
+    while not docker.client.containers.list(filters=mine):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert docker.client.containers.list(all=True, filters=mine) == []
+
+
+def test_what_cannot_run_there_is_refused(out: Path, docker: Docker) -> None:
+    ended = mexport("verify", out / "small--onnx-arm64", "--on", "docker:armv7")
+    assert ended.code == 8
+    assert "onnxruntime does not exist for linux/arm/v7" in ended.err
+    assert mexport("verify", out, "--on", "docker:arm64", "--layers").code == 2
+    assert mexport("verify", out, "--cpu", "cortex-a53").code == 2
+
+
+def test_integers_are_equal_bit_for_bit(docker: Docker, tmp_path: Path) -> None:
+    model, data = classifier(tmp_path / "small.onnx"), pictures(tmp_path / "pictures", each=12)
+    words = ("--mean", "127.5", "--std", "127.5", "--calibration", data, "--accept-calibration", "-o", tmp_path / "out")
+    ended = mexport("build", model, "--target", "tflite-arm64", *words, "--min-sqnr-db", "1")
+    assert ended.code == 0, ended.err
+    ended = mexport("verify", tmp_path / "out", "--on", "docker:arm64", "--cpu", CORES, "--json")
+    assert ended.code == 0, ended.err
+    assert all(b["host"]["equal"] for b in ended.facts["bundles"])
+
+
+def test_32_bits_have_their_own_engines(docker: Docker, tmp_path: Path) -> None:
+    model = classifier(tmp_path / "small.onnx")
+    targets = ("--target", "tflite-armv7", "--target", "ncnn-armv7")
+    assert mexport("build", model, *targets, "--mean", "127.5", "--std", "127.5", "-o", tmp_path / "out").code == 0
+    ended = mexport("verify", tmp_path / "out", "--on", "docker:armv7", "--json")
+    assert ended.code == 0, ended.err
+    assert {b["engine"] for b in ended.facts["bundles"]} == {"ncnn", "tflite-runtime"}
+    assert np.isfinite([c["rel"] for b in ended.facts["bundles"] for c in b["parity"].values()]).all()
