@@ -45,13 +45,14 @@ def doctor_text(findings: Sequence[Mapping[str, Any]]) -> str:
 
 
 def accuracy_text(results: Sequence[Mapping[str, Any]]) -> str:
-    """One row a model and place."""
-    rows = []
+    """One row a model, and a core where it ran elsewhere."""
+    rows: list[tuple[str, ...]] = []
+    away = any("on" in r for r in results)
     for r in results:
         five = "" if r["top5"] is None else f"{100 * r['top5']:.2f} %"
-        there = f"{r['on']} {r['cpu'] or ''}".strip() if "on" in r else "host"
-        rows.append((r["name"], f"{100 * r['top1']:.2f} %", five, f"{r['right']}/{r['n']}", r["engine"], there))
-    return table(("model", "top-1", "top-5", "right", "engine", "on"), rows)
+        there = (f"{r['on']} {r['cpu'] or ''}".strip(),) if away else ()
+        rows.append((r["name"], f"{100 * r['top1']:.2f} %", five, f"{r['right']}/{r['n']}", r["engine"], *there))
+    return table(("model", "top-1", "top-5", "right", "engine", *(["on"] if away else [])), rows)
 
 
 def bench_text(facts: Mapping[str, Any]) -> str:
