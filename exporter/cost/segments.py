@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 MOST = 64
 """Cuts of one file. Each costs a load and two inferences of what is before it; more operators than this share segments."""
@@ -69,24 +68,27 @@ class Segment:
 
 
 def segments(operators: Sequence[Operator], most: int = MOST) -> list[Segment]:
-    """Cut wherever one may; if that gives too many, non-tensor neighbours go together, then any neighbours.
+    """Cut wherever one may; if that gives too many, some neighbours go together, as few as will do.
 
     Args:
         operators: In the order they run.
         most: Segments at most.
     """
     groups = _atoms(operators)
-    if len(groups) > most:
-        joined = groupby(groups, key=lambda g: any(o.tensor_work for o in g))
-        groups = [row for work, run in joined for row in (list(run) if work else [[o for g in run for o in g]])]
-    if len(groups) > most:
-        size = -(-len(groups) // most)
-        groups = [[o for g in groups[i : i + size] for o in g] for i in range(0, len(groups), size)]
+    while len(groups) > most:
+        i = min(range(len(groups) - 1), key=lambda at: _loss(groups[at], groups[at + 1]))
+        groups[i : i + 2] = [[*groups[i], *groups[i + 1]]]
     found, end = [], 0
     for group in groups:
         end += len(group)
         found.append(Segment(tuple(group), end))
     return found
+
+
+def _loss(left: Sequence[Operator], right: Sequence[Operator]) -> tuple[int, int]:
+    """What joining two neighbours hides: little between non-tensor ones, most between tensor work and other work; then by length."""
+    works = [any(o.tensor_work for o in group) for group in (left, right)]
+    return (sum(works) if works[0] == works[1] else 3), len(left) + len(right)
 
 
 def _atoms(operators: Sequence[Operator]) -> list[list[Operator]]:

@@ -36,10 +36,16 @@ def test_non_tensor_neighbours_go_together_first():
     assert [s.end for s in found] == [1, 4, 5]
 
 
-def test_then_any_neighbours():
+def test_then_tensor_neighbours_then_any():
     found = segments([CONV] * 5, most=2)
-    assert [s.end for s in found] == [3, 5]
-    assert [s.name for s in found] == ["c + 2", "c + 1"]
+    assert [s.end for s in found] == [2, 5]
+    assert [s.name for s in found] == ["c + 1", "c + 2"]
+    assert kinds(segments([CONV, RELU, CONV, CONV], most=3)) == ["Conv", "Relu", "Conv"]
+    assert kinds(segments([CONV, RELU], most=1)) == ["Conv + Relu"]
+
+
+def test_one_too_many_joins_one_pair():
+    assert len(segments([CONV, RELU] * 33, most=64)) == 64
 
 
 def test_no_cut_where_none_may_be():
