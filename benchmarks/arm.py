@@ -1,0 +1,141 @@
+"""The kit's real models on emulated ARM: every format's outputs against the bundle's reference, right answers against this computer's.
+
+fp32 files run on a core with float32 kernels, fp16 files on one with half precision, int8 files on both; what exists for 32 bits, there too.
+
+MEXPORT_KIT=KIT python -m benchmarks.arm [MODEL ...] [--again]
+"""
+
+import json
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.golden import CASES
+from benchmarks.int8_cases import CASES as INT8
+from benchmarks.ours import TARGETS, mexport
+from benchmarks.results import Results, Row, again, wanted
+from benchmarks.sources import work_folder
+from exporter.data import InputSpec, open_data
+from exporter.preprocessing import Preprocessing
+from tests import kit_data
+
+FILES = (("ncnn", "fp32"), ("ncnn", "fp16"), ("ncnn", "int8"), ("tflite", "fp32"), ("tflite", "int8"), ("onnx", "fp32"), ("onnx", "int8"))
+"""Format and precision."""
+
+CORES = {"fp32": "cortex-a53", "fp16": "cortex-a76", "int8": "cortex-a53,cortex-a76"}
+PICTURES = 200
+"""Of the model's test data, the first of each class in turn."""
+
+
+def measure(kit: Path, name: str, file_format: str, precision: str) -> Row:
+    """Build one file, and run it on ARM."""
+    out = _built(kit, name, file_format, precision)
+    row: Row = {"cores": {}}
+    places = [("docker:arm64", CORES[precision])]
+    if file_format != "onnx":
+        places.append(("docker:armv7", "cortex-a15"))
+    for on, cores in places:
+        told = mexport("verify", out, "--on", on, "--cpu", cores, "--json", may_fail=True)
+        facts = json.JSONDecoder().raw_decode(told)[0]
+        if "bundles" not in facts:
+            raise RuntimeError(facts["error"]["message"])
+        for b in facts["bundles"]:
+            row["cores"][b["cpu"]] = _core(b)
+    row["ok"] = all(core["ok"] for core in row["cores"].values())
+    return row | _answers(kit, name, out, CORES[precision].split(",")[-1])
+
+
+def _core(b: dict[str, Any]) -> Row:
+    if b.get("crashed"):
+        return {"ok": False, "verdict": b["verdict"]}
+    every = [c for found in b["parity"].values() for c in (found, found.get("before_activation")) if c]
+    worst = {"rel": max(c["rel"] for c in every), "sqnr_db": min(c["sqnr_db"] for c in every)}
+    return {
+        "ok": b["ok"],
+        "engine": f"{b['engine']} {b['version']}",
+        **worst,
+        "host": b["host"],
+        **({} if b["ok"] else {"verdict": b["verdict"]}),
+    }
+
+
+def _built(kit: Path, name: str, file_format: str, precision: str) -> Path:
+    case, out = CASES[name], work_folder() / "arm" / name.replace("/", "-") / f"{file_format}-{precision}"
+    words: list[str | Path] = [
+        "build",
+        kit / "models" / name,
+        "--target",
+        TARGETS[file_format],
+        "--precision",
+        precision,
+        *case.flags,
+        "-o",
+        out,
+    ]
+    if precision == "int8":
+        if name not in INT8:
+            raise RuntimeError("the benchmarks have no calibration data for it")
+        words += ["--calibration", INT8[name].split(kit, _data())[0], "--accept-calibration"]
+    mexport(*words)
+    return next(f.parent for f in out.glob("*/manifest.json"))
+
+
+def _data() -> Path:
+    folder = work_folder() / "data"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _answers(kit: Path, name: str, out: Path, core: str) -> Row:
+    """Right answers there and here, of the same pictures."""
+    case = CASES[name]
+    if case.data is None:
+        return {}
+    labels = ("--labels", kit_data.imagenet_labels(kit, _data())) if case.data is kit_data.imagenet else ()
+    few = _few(name, case.data(kit, _data()))
+    here = json.loads(mexport("eval", out, "--data", few, *labels, "--json"))["results"][0]
+    there = json.loads(mexport("eval", out, "--data", few, *labels, "--on", "docker:arm64", "--cpu", core, "--json"))["results"][0]
+    return {"n": here["n"], "right_here": here["right"], "right_there": there["right"], "answers_on": core}
+
+
+def _few(name: str, whole: Path) -> Path:
+    """200 of the test data, in the form that they have."""
+    place = work_folder() / "arm" / f"few-{whole.name.partition('.')[0]}"
+    if whole.is_dir():
+        if not place.is_dir():
+            classes = sorted(f for f in whole.iterdir() if f.is_dir())
+            for folder in classes:
+                (place / folder.name).mkdir(parents=True)
+                for picture in sorted(folder.iterdir())[: -(-PICTURES // len(classes))]:
+                    shutil.copy(picture, place / folder.name / picture.name)
+        return place
+    found = place.with_suffix(".npz")
+    if not found.exists():
+        found.parent.mkdir(parents=True, exist_ok=True)
+        if whole.suffix == ".npz":
+            with np.load(whole) as stored:
+                x, y = stored["x"][:PICTURES], stored["y"][:PICTURES]
+        else:
+            spec = InputSpec("x", (28, 28, 1), "nhwc")
+            data = open_data(str(whole), [spec], {"x": Preprocessing((0.0,), (1.0,), "gray")})
+            inputs, y = data.pick(PICTURES)
+            x = inputs["x"]
+        np.savez(found, x=x, y=y)
+    return found
+
+
+def main() -> None:
+    """All models, or those named."""
+    kit = Path(os.environ["MEXPORT_KIT"])
+    results = Results("arm", again=again())
+    for name in wanted(list(CASES)):
+        for file_format, precision in FILES:
+            results.fill(f"{name} {file_format} {precision}", partial(measure, kit, name, file_format, precision))
+
+
+if __name__ == "__main__":
+    main()
