@@ -86,7 +86,7 @@ def install(phone: Adb, apk: Path) -> None:
         DeviceError: If the phone refuses it; says why and what helps.
         DiskError: If it is full.
     """
-    ran = run(phone.words("install", "-r", apk), timeout_s=INSTALL_LIMIT_S, check=False, error=DeviceError)
+    ran = run(phone.words("install", "--no-streaming", "-r", apk), timeout_s=INSTALL_LIMIT_S, check=False, error=DeviceError)
     said = ran.stdout + ran.stderr
     if ran.code == 0 and "Success" in said:
         return

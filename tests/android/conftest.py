@@ -1,5 +1,7 @@
 """The tool chain, the sample's bundles, one APK and one run of the app on a JVM, made once for all tests here."""
 
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 
 from exporter.app.build import Apk, app_jars, build_apk
 from exporter.app.compiled import compile_app
+from exporter.app.jars import onnxruntime_libraries
 from exporter.app.tools import Tools, find_tools
 from exporter.bundle import Bundle, find_bundles
 from exporter.console import Console
@@ -21,6 +24,8 @@ from tests.emulated.phone_kit import adb_device, adb_engine, native_runner
 __all__ = ["adb_device", "adb_engine", "native_runner"]
 
 QUIET = Console(quiet=True)
+ABI = ("arm64-v8a",)
+TESTS = ("test", "framework")
 Told = dict[tuple[str, str], tuple[str, str]]
 
 
@@ -56,20 +61,36 @@ def app_bundles(tmp_path_factory: pytest.TempPathFactory, private_cache: Path) -
 
 
 @pytest.fixture(scope="session")
-def apk(tools: Tools, app_bundles: list[Bundle], native_runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Apk:
+def parts(tools: Tools, private_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What every app is made of, in the cache: made once a run, by whichever process comes first, then linked into each cache."""
+    common = tmp_path_factory.getbasetemp().parent / "app-parts"
+    common.mkdir(exist_ok=True)
+    with (common / "lock").open("w") as lock, pytest.MonkeyPatch.context() as patch:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        patch.setenv("MEXPORT_CACHE", str(common))
+        jars = app_jars(tools, ("tflite",), ABI, TESTS, console=QUIET)
+        app_jars(tools, ("tflite",), ABI, console=QUIET)
+        onnxruntime_libraries(tools, *ABI, console=QUIET)
+        with Store() as store:
+            compile_app(tools, jars, store, console=QUIET)
+        for entry in (common / "tool").iterdir():
+            if not (place := private_cache / "tool" / entry.name).exists():
+                shutil.copytree(entry, place, copy_function=os.link)
+
+
+@pytest.fixture(scope="session")
+def apk(tools: Tools, parts: None, app_bundles: list[Bundle], native_runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Apk:
     """The app with the sample in it."""
     return build_apk(app_bundles, tmp_path_factory.mktemp("apk") / "demo.apk", console=QUIET)
 
 
 @pytest.fixture(scope="session")
-def jvm(tools: Tools, apk: Apk, native_runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jvm]:
+def jvm(tools: Tools, parts: None, native_runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jvm]:
     """What runs the app on this computer's JVM; its ncnn program under qemu."""
-    qemu = needed("qemu-aarch64")
-    jars = app_jars(tools, ("tflite",), ("arm64-v8a",), ("test", "framework"), console=QUIET)
+    qemu, out = needed("qemu-aarch64"), tmp_path_factory.mktemp("shots")
+    jars = app_jars(tools, ("tflite",), ABI, TESTS, console=QUIET)
     with Store() as store:
-        yield Jvm(
-            tools, jars, compile_app(tools, jars, store, console=QUIET), f"{qemu} {native_runner.path}", tmp_path_factory.mktemp("shots")
-        )
+        yield Jvm(tools, jars, compile_app(tools, jars, store, console=QUIET), f"{qemu} {native_runner.path}", out)
 
 
 @pytest.fixture(scope="session")

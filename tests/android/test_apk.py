@@ -1,0 +1,120 @@
+"""The APK as other tools see it."""
+
+import json
+import os
+import re
+import struct
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from exporter.app.archive import misaligned, write_archive
+from exporter.app.build import Apk, build_apk
+from exporter.app.checks import check_apk, check_dex
+from exporter.app.engines import check_elf
+from exporter.app.tools import Tools
+from exporter.bundle import Bundle
+from exporter.errors import IntegrityError, UsageError
+from tests.android.conftest import QUIET, needed
+
+MIB = 2**20
+
+
+def entry(apk: Path, name: str) -> bytes:
+    with zipfile.ZipFile(apk) as archive:
+        return archive.read(name)
+
+
+def test_it_is_what_a_phone_takes(tools: Tools, apk: Apk) -> None:
+    check_apk(tools, apk.path, apk.abis)
+    assert apk.bytes < 21 * MIB
+    assert apk.engines == ("ncnn", "onnx", "tflite")
+
+
+def test_zipalign_agrees(apk: Apk) -> None:
+    subprocess.run([needed("zipalign"), "-c", "-p", "4", apk.path], check=True, capture_output=True)
+
+
+def test_arts_own_reader_takes_the_code(apk: Apk) -> None:
+    check_dex(needed("dexdump"), apk.path)
+
+
+def test_the_manifest_asks_for_nothing(tools: Tools, apk: Apk) -> None:
+    said = subprocess.run(
+        [tools.aapt2, "dump", "xmltree", apk.path, "--file", "AndroidManifest.xml"], check=True, capture_output=True, text=True
+    )
+    assert "uses-permission" not in said.stdout
+    assert re.search(r"allowBackup\(0x\w+\)=false", said.stdout)
+    assert len(re.findall(r"exported\(0x\w+\)=true", said.stdout)) == 1, "only the list of models can be started from outside"
+    assert "debuggable" not in said.stdout
+
+
+def test_the_same_bytes_again(apk: Apk, app_bundles: list[Bundle], tmp_path: Path) -> None:
+    again = build_apk(app_bundles, tmp_path / "again.apk", console=QUIET)
+    assert again.sha256 == apk.sha256
+
+
+def test_the_bundles_decide_which_engines_go_in(apk: Apk, app_bundles: list[Bundle], tmp_path: Path) -> None:
+    tflite = [b for b in app_bundles if b.manifest["target"]["format"] == "tflite"]
+    small = build_apk(tflite, tmp_path / "tflite.apk", console=QUIET)
+    assert small.engines == ("tflite",)
+    assert small.bytes < 6 * MIB
+    with zipfile.ZipFile(small.path) as archive:
+        libraries = [n for n in archive.namelist() if n.startswith("lib/")]
+    assert libraries == ["lib/arm64-v8a/libjnijavacpp.so", "lib/arm64-v8a/libjnitensorflowlite.so"]
+
+
+def test_the_models_are_the_bundles(apk: Apk, app_bundles: list[Bundle]) -> None:
+    index = json.loads(entry(apk.path, "assets/models/index.json"))
+    assert [m["name"] for m in index["models"]] == sorted(b.path.name for b in app_bundles)
+    for bundle in app_bundles:
+        for name in bundle.manifest["artifact"]["files"]:
+            assert entry(apk.path, f"assets/models/{bundle.path.name}/{name}") == (bundle.path / name).read_bytes()
+
+
+def test_an_independent_reader_sees_the_same(apk: Apk) -> None:
+    reader = pytest.importorskip("androguard.core.apk", reason="androguard is not installed")
+    seen = reader.APK(str(apk.path))
+    assert seen.get_package() == "dev.mexport.demo"
+    assert (seen.get_min_sdk_version(), seen.get_target_sdk_version()) == ("26", "34")
+    assert seen.get_permissions() == []
+    assert seen.get_main_activity() == "dev.mexport.demo.ui.MainActivity"
+    assert seen.is_signed_v2()
+    assert seen.is_signed_v3()
+
+
+def test_thirty_two_bits_lack_tflite(app_bundles: list[Bundle], tools: Tools, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no library for armeabi-v7a"):
+        build_apk(app_bundles, tmp_path / "no.apk", abis=["armeabi-v7a"], console=QUIET)
+
+
+def test_libraries_for_small_pages_are_refused() -> None:
+    header = bytearray(64 + 56)
+    header[:6] = b"\x7fELF\x02\x01"
+    struct.pack_into("<H", header, 18, 183)
+    struct.pack_into("<Q", header, 32, 64)
+    struct.pack_into("<HH", header, 54, 56, 1)
+    struct.pack_into("<I", header, 64, 1)
+    for align in (4096, 16384):
+        struct.pack_into("<Q", header, 64 + 48, align)
+        if align == 16384:
+            check_elf("lib.so", bytes(header), "arm64-v8a")
+        else:
+            with pytest.raises(IntegrityError, match="aligned to 4096"):
+                check_elf("lib.so", bytes(header), "arm64-v8a")
+    with pytest.raises(IntegrityError, match="no ELF file for x86_64"):
+        check_elf("lib.so", bytes(header), "x86_64")
+
+
+def test_stored_entries_are_aligned_and_the_bytes_are_the_same(tmp_path: Path) -> None:
+    entries = {"a.txt": b"x" * 7, "lib/arm64-v8a/b.so": os.urandom(100), "resources.arsc": b"y" * 33, "z.bin": b"z"}
+    stored = frozenset({"lib/arm64-v8a/b.so", "resources.arsc"})
+    for name in ("one.zip", "two.zip"):
+        write_archive(tmp_path / name, dict(reversed(entries.items())) if name == "two.zip" else entries, stored=stored)
+    assert misaligned(tmp_path / "one.zip") == []
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.zip") as archive:
+        assert archive.testzip() is None
+        assert {n: archive.read(n) for n in archive.namelist()} == entries

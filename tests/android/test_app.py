@@ -1,0 +1,59 @@
+"""The app's screens and engines on a JVM, a test here for each of JUnit's."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from exporter.app.results import read_results
+from exporter.bundle import Bundle
+from tests.android.conftest import Told, needed
+from tests.android.jvm import Jvm, from_dex, run_tests, test_names
+
+SCREENS = ("models", "run", "model", "compare", "classify")
+LOOKS = ("light", "dark", "large", "turned")
+
+
+@pytest.mark.parametrize(("name", "method"), test_names(), ids=lambda word: word.rpartition(".")[2])
+def test_on_a_jvm(told: Told, name: str, method: str) -> None:
+    verdict, trace = told.get((name, method), ("missing", "the JVM ended before it"))
+    if verdict == "skipped":
+        pytest.skip(trace)
+    assert verdict == "ok", trace
+
+
+def test_every_screen_was_drawn_in_every_look(told: Told, jvm: Jvm) -> None:
+    for look in LOOKS:
+        for screen in SCREENS:
+            with Image.open(jvm.out / f"{screen}-{look}.png") as shot:
+                wide, high = shot.size
+                assert (wide > high) == (look == "turned")
+                assert len(shot.convert("RGB").getcolors(1 << 24) or ()) > 20, f"{screen}-{look} is empty"
+
+
+def test_dark_is_dark(told: Told, jvm: Jvm) -> None:
+    light, dark = (Image.open(jvm.out / f"models-{look}.png").convert("L").resize((1, 1)).getpixel((0, 0)) for look in ("light", "dark"))
+    assert isinstance(light, int)
+    assert isinstance(dark, int)
+    assert dark < 80 < light
+
+
+def test_the_headless_report_fits_its_schema(told: Told, jvm: Jvm, app_bundles: list[Bundle]) -> None:
+    report = read_results((jvm.out / "results.json").read_text())
+    assert {r["name"] for r in report["results"]} == {b.path.name for b in app_bundles}
+    assert all(c["passed"] for c in report["checks"])
+    engines = {r["name"].rpartition("--")[2]: r["engine"] for r in report["results"]}
+    assert {name: words.split()[0] for name, words in engines.items()} == {
+        "ncnn-arm64": "ncnn", "onnx-arm64": "onnxruntime", "tflite-arm64": "tflite",
+    }  # fmt: skip
+    assert json.dumps(report)
+
+
+@pytest.mark.slow
+def test_the_dex_passes_the_same_tests(jvm: Jvm, app_bundles: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The app's classes, translated back from what the phone loads, under the JVM's full verifier."""
+    needed("enjarify")
+    folder = tmp_path_factory.mktemp("from-dex")
+    told = run_tests(jvm, app_bundles, folder, classes=from_dex(jvm.compiled.dex, folder))
+    assert set(told) == set(test_names())
+    assert not {key: trace for key, (verdict, trace) in told.items() if verdict == "failed"}
