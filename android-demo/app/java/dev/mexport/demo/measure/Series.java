@@ -34,9 +34,6 @@ final class Series {
         return error != null;
     }
 
-    int count() {
-        return samples.size();
-    }
 
     void add(Turn turn, List<Conditions> seen) {
         first = first == null ? turn : first;

@@ -1,8 +1,9 @@
 package dev.mexport.demo.picture;
 
 /**
- * Pillow's bilinear resize to the bit: a triangle kernel widened by the shrink factor, first along rows, then along columns, each time
- * rounded to 8 bits with coefficients of 22 bits (Pillow, src/libImaging/Resample.c).
+ * Pillow's bilinear resize: a triangle kernel widened by the shrink factor, first along rows, then along columns, each time
+ * rounded to 8 bits with coefficients of 22 bits (Pillow, src/libImaging/Resample.c). From version 13 on, Pillow may begin with the
+ * columns where they shrink more: that differs by a level of 255 at most.
  */
 final class Bilinear {
     private static final int PRECISION = 32 - 8 - 2;

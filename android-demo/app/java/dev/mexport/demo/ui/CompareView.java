@@ -50,7 +50,10 @@ public final class CompareView extends Drawn {
         for (int i = 0; i < results.size(); i++) {
             Statistics s = results.get(i).statistics();
             float top = i * block(), bar = top + textLine(), middle = bar + dp(8), scale = (float) (getWidth() * 0.98 / most);
-            canvas.drawText(label(results.get(i)), 0, top + ink.getTextSize(), ink);
+            String label = label(results.get(i));
+            ink.setTextScaleX(1);
+            ink.setTextScaleX(Math.min(1, getWidth() / ink.measureText(label)));  // a long name is narrowed, never cut
+            canvas.drawText(label, 0, top + ink.getTextSize(), ink);
             canvas.drawRect(0, bar, (float) s.median() * scale, bar + dp(16), fill);
             canvas.drawLine((float) s.p10() * scale, middle, (float) s.p90() * scale, middle, line);
         }

@@ -17,8 +17,12 @@ public final class TrackView extends Drawn {
 
     void show(List<Conditions> track) {
         this.track = track;
-        int throttled = 0;
-        for (Conditions c : track) if (c.thermal() >= Conditions.MODERATE) throttled++;
+        int throttled = 0, known = 0;
+        for (Conditions c : track) {
+            if (c.thermal() >= Conditions.MODERATE) throttled++;
+            if (!Double.isNaN(c.battery())) known++;
+        }
+        setVisibility(known < track.size() || known < 2 ? GONE : VISIBLE);
         setContentDescription(getContext().getString(R.string.track_description, track.size(), throttled));
         invalidate();
     }
@@ -28,7 +32,6 @@ public final class TrackView extends Drawn {
         if (track.size() < 2) return;
         double low = Double.MAX_VALUE, high = -Double.MAX_VALUE, end = track.get(track.size() - 1).second();
         for (Conditions c : track) {
-            if (Double.isNaN(c.battery())) return;
             low = Math.min(low, c.battery() - 1);
             high = Math.max(high, c.battery() + 1);
         }
