@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bridge, calibration, counts, int8_tables, pruning_scores, pruning_tables, qat
+from benchmarks import bridge, calibration, counts, int8_tables, prediction, pruning_scores, pruning_tables, qat
 from benchmarks.markdown import table
 from benchmarks.results import FOLDER, Row, Rows
 
@@ -137,6 +137,7 @@ SECTIONS: dict[str, Callable[[Rows], str]] = {
     "compression": pruning_tables.compression,
     "qat": qat.section,
     "counts": counts.page,
+    "prediction": prediction.page,
 }
 """Results file to the section made from it."""
 
