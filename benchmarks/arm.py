@@ -1,6 +1,6 @@
-"""The kit's real models on emulated ARM: every format's outputs against the bundle's reference, right answers against this computer's.
+"""The kit's models on emulated ARM: every format's outputs against the bundle's reference, right answers against this computer's.
 
-fp32 files run on a core with float32 kernels, fp16 files on one with half precision, int8 files on both; what exists for 32 bits, there too.
+fp32 files run on a core with float32 kernels, fp16 files on one with half precision, int8 files on both; all that exists in 32 bits, too.
 
 MEXPORT_KIT=KIT python -m benchmarks.arm [MODEL ...] [--again]
 """
