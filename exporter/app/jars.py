@@ -82,7 +82,7 @@ def _resolve(tools: Tools, pom: Path, profiles: Sequence[str], listing: Path, co
             said = [*said[-8:], line.strip()]
             if arrived := re.search(r"Downloaded from \S+: \S+/(\S+\.(?:jar|aar|signature)) \(([^)]*)\)", line):
                 console.detail(f"  {arrived[1]}  {arrived[2]}")
-        code, _ = maven.let_go(30.0)
+        code = maven.let_go(30.0)[0]
     if code != 0 or not listing.is_file():
         raise ToolError(f"Maven cannot get the app's jars; it last wrote: {' | '.join(said[-4:])}", hint=NO_REPOSITORY)
 

@@ -48,7 +48,7 @@ class Jvm:
     out: Path
 
 
-def test_names() -> list[tuple[str, str]]:
+def junit_tests() -> list[tuple[str, str]]:
     """(class, method) of all JUnit tests, from their source."""
     found = []
     for file in sorted(JAVA.rglob("*Test.java")):
@@ -73,7 +73,7 @@ def run_tests(jvm: Jvm, bundles: Sequence[Bundle], folder: Path, *, classes: Pat
         "-Drobolectric.offline=true", f"-Drobolectric.dependency.dir={jvm.jars['org.robolectric:android-all-instrumented'].parent}",
         f"-Dorg.bytedeco.javacpp.cachedir={folder / 'javacpp'}", f"-Dmexport.out={jvm.out}", f"-Dmexport.ncnn={jvm.ncnn}",
         f"-Dmexport.pictures={folder / 'pictures'}", f"-Dmexport.picture={next(pictures_path().glob('bag/*.png'))}",
-        f"{PACKAGE}.Told", *dict.fromkeys(name for name, _ in test_names()),
+        f"{PACKAGE}.Told", *dict.fromkeys(name for name, _ in junit_tests()),
     ]  # fmt: skip
     log = jvm.out / "jvm.log"
     with log.open("w") as stream:

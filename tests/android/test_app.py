@@ -8,13 +8,13 @@ from PIL import Image
 from exporter.app.results import read_results
 from exporter.bundle import Bundle
 from tests.android.conftest import Told, needed
-from tests.android.jvm import Jvm, from_dex, run_tests, test_names
+from tests.android.jvm import Jvm, from_dex, junit_tests, run_tests
 
 SCREENS = ("models", "run", "model", "compare", "classify")
 LOOKS = ("light", "dark", "large", "turned")
 
 
-@pytest.mark.parametrize(("name", "method"), test_names(), ids=lambda word: word.rpartition(".")[2])
+@pytest.mark.parametrize(("name", "method"), junit_tests(), ids=lambda word: word.rpartition(".")[2])
 def test_on_a_jvm(told: Told, name: str, method: str) -> None:
     verdict, trace = told.get((name, method), ("missing", "the JVM ended before it"))
     if verdict == "skipped":
@@ -55,5 +55,5 @@ def test_the_dex_passes_the_same_tests(jvm: Jvm, app_bundles: list[Bundle], tmp_
     needed("enjarify")
     folder = tmp_path_factory.mktemp("from-dex")
     told = run_tests(jvm, app_bundles, folder, classes=from_dex(jvm.compiled.dex, folder))
-    assert set(told) == set(test_names())
+    assert set(told) == set(junit_tests())
     assert not {key: trace for key, (verdict, trace) in told.items() if verdict == "failed"}
