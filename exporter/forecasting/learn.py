@@ -92,6 +92,10 @@ def _time(caster: Forecaster, row: Mapping[str, Any], every: Mapping[str, Subjec
         raise DataError(f"the results have times of {row['name']}, which is not among the files given", hint=f"given: {', '.join(every)}")
     subject = every[row["name"]]
     files = (subject.path, subject.path.with_suffix(".bin"))
+    for file in files:
+        told = row.get("sha256", {}).get(file.name)
+        if told is not None and told != hashlib.sha256(file.read_bytes()).hexdigest():
+            raise DataError(f"{file} is not the file that was timed: its sha256 is another", hint="time it again, or give that file")
     digest = hashlib.sha256(b"".join(hashlib.sha256(f.read_bytes()).digest() for f in files)).hexdigest()
     phone = str((facts.get("device") or {}).get("model", ""))
     return OwnTime(row["name"], digest, min(row["ms"]), len(row["ms"]), row["engine"], phone, caster.parts(subject, core))

@@ -113,6 +113,7 @@ def test_the_newest_time_of_a_file_counts(store, tmp_path):
         ({"kind": None}, "were not measured on a phone"),
         ({"row": {"threads": 4}}, r"of \[4\] threads"),
         ({"row": {"ms": []}}, "were not measured on a phone"),
+        ({"row": {"sha256": {"net.bin": "0" * 64}}}, "net.bin is not the file that was timed"),
         ({"row": {"name": "other"}}, "times of other, which is not among the files given"),
         ({"results": 3}, "holds no results"),
     ],
