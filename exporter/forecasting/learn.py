@@ -13,6 +13,9 @@ from exporter.forecasting.caster import ALL, Forecaster
 from exporter.proving.subject import Subject
 
 Result = dict[str, Any]
+PARTS = {"0xd03": "cortex-a53", "0xd08": "cortex-a72", "0xd0b": "cortex-a76"}
+"""`CPU part` in Linux's /proc/cpuinfo to the fitted core."""
+
 MAKE = "mexport bench OUT --on adb:SERIAL --num-threads 1 --json > results.json"
 
 
@@ -37,7 +40,7 @@ def learn(
         UsageError: If the device is new and its core is not told, or is none that was fitted.
     """
     facts = read_results(results)
-    before = _device(caster, device, core)
+    before = _device(caster, device, core, _only_core(facts))
     by_name = {s.name: s for s in every}
     times = tuple(_time(caster, row, by_name, before.core, facts) for row in facts["results"])
     after = before.with_times(times)
@@ -68,7 +71,13 @@ def read_results(path: Path) -> Mapping[str, Any]:
     return dict(facts)
 
 
-def _device(caster: Forecaster, name: str, core: str | None) -> OwnDevice:
+def _only_core(facts: Mapping[str, Any]) -> str | None:
+    """The core of a phone whose cores are all alike, where it is a fitted one."""
+    parts = set((facts.get("device") or {}).get("parts", ()))
+    return PARTS.get(parts.pop()) if len(parts) == 1 else None
+
+
+def _device(caster: Forecaster, name: str, core: str | None, told: str | None) -> OwnDevice:
     """The device as it is known: published, learned before, or new."""
     if name == ALL:
         raise UsageError("times are of one device, and --device all names none", hint="give the phone a name: --device my-phone")
@@ -80,6 +89,7 @@ def _device(caster: Forecaster, name: str, core: str | None) -> OwnDevice:
         if core not in (None, known.core):
             raise UsageError(f"{known.name} has a {known.core}, not a {core}", hint="leave --core out, or give the phone another name")
         return known
+    core = core or told
     if core is None:
         raise UsageError(f"{name} is a new device, and nothing tells its core", hint=f"--core {' or '.join(fitted)}, whichever runs")
     if core not in fitted:

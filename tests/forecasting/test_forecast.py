@@ -87,6 +87,15 @@ def test_a_new_phone_is_learned_and_predicted(store, tmp_path):
     assert got.held_out_nets == 0
 
 
+def test_a_phone_of_one_kind_of_core_tells_it_itself(store, tmp_path):
+    file = subject(tmp_path)
+    alike = results(tmp_path, device={"model": "P", "parts": ["0xd08"] * 4})
+    assert learn(caster(store, file), alike, [file], "p", folder=tmp_path / "devices")["core"] == "cortex-a72"
+    mixed = results(tmp_path, device={"model": "P", "parts": ["0xd03", "0xd08"]})
+    with pytest.raises(UsageError, match="nothing tells its core"):
+        learn(caster(store, file), mixed, [file], "q", folder=tmp_path / "devices")
+
+
 def test_a_published_device_learns_more(store, tmp_path):
     file, folder = subject(tmp_path), tmp_path / "devices"
     made = caster(store, file, folder=folder)
