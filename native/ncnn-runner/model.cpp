@@ -107,7 +107,7 @@ Fault Model::infer() {
     ncnn::Extractor extractor = net.create_extractor();
     if (!start(extractor)) return {4, "an input is refused"};
     for (size_t i = 0; i < out.size(); i++)
-        if (extractor.extract(out_index_[i], out[i]) || out[i].empty()) return {4, "output " + outputs[i] + " cannot be had: the model cannot run"};
+        if (extractor.extract(out_index_[i], out[i])) return {4, "output " + outputs[i] + " cannot be had: the model cannot run"};
     return {};
 }
 

@@ -70,7 +70,7 @@ template <typename Around> Fault Model::infer_layers(const Around& around) {
     }
     around(unpacking, true);
     for (size_t i = 0; i < out.size(); i++)
-        if (extractor.extract(out_index_[i], out[i]) || out[i].empty()) return {4, "output " + outputs[i] + " cannot be had"};
+        if (extractor.extract(out_index_[i], out[i])) return {4, "output " + outputs[i] + " cannot be had"};  // one without boxes is empty
     around(unpacking, false);
     return {};
 }

@@ -71,7 +71,7 @@ std::string output_json(const std::string& name, const ncnn::Mat& m) {
     size_t best = 0;
     for (size_t i = 1; i < values.size(); i++)
         if (values[i] > values[best]) best = i;
-    return "{\"name\": " + text(name) + ", \"shape\": " + shape(m) + ", \"argmax\": " + std::to_string(best) +
+    return "{\"name\": " + text(name) + ", \"shape\": " + shape(m) + ", \"argmax\": " + (values.empty() ? "null" : std::to_string(best)) +
            ", \"max\": " + number(values.empty() ? NAN : values[best]) + "}";
 }
 
