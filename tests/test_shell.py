@@ -106,8 +106,14 @@ def test_a_companion_that_does_not_end_is_stopped() -> None:
 
 def test_a_companion_ends_with_its_block() -> None:
     program = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
-    with pytest.raises(KeyboardInterrupt), shell.companion([PYTHON, "-c", program]) as companion:
-        process = Path("/proc", str(companion.line(20.0)).strip())
-        assert process.exists()
-        raise KeyboardInterrupt
-    assert not process.exists()
+    seen: list[Path] = []
+
+    def interrupted() -> None:
+        with shell.companion([PYTHON, "-c", program]) as companion:
+            seen.append(Path("/proc", str(companion.line(20.0)).strip()))
+            assert seen[0].exists()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not seen[0].exists()
