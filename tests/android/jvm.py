@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import subprocess
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -157,12 +156,3 @@ def draw_cases(folder: Path) -> None:
         what = f"{prep.color} {prep.resize} {w}x{h} {layout}"
         cases.append({"file": f"{i}.png", "want": f"{i}.f32", "what": what, "index": index, "level": level})
     (folder / "cases.json").write_text(json.dumps(cases))
-
-
-def from_dex(dex: Path, folder: Path) -> Path:
-    """The app's classes, translated back from what the phone would load."""
-    program = shutil.which("enjarify")
-    assert program is not None
-    env = {**os.environ, "PATH": "/usr/bin:/bin"}
-    subprocess.run([program, "-f", "-o", folder / "from-dex.jar", dex], check=True, capture_output=True, timeout=300, env=env)
-    return folder / "from-dex.jar"

@@ -7,8 +7,8 @@ from PIL import Image
 
 from exporter.app.results import read_results
 from exporter.bundle import Bundle
-from tests.android.conftest import Told, needed
-from tests.android.jvm import Jvm, from_dex, junit_tests, run_tests
+from tests.android.conftest import Told
+from tests.android.jvm import Jvm, junit_tests
 
 SCREENS = ("models", "run", "model", "compare", "classify")
 LOOKS = ("light", "dark", "large", "turned")
@@ -47,13 +47,3 @@ def test_the_headless_report_fits_its_schema(told: Told, jvm: Jvm, app_bundles: 
         "ncnn-arm64": "ncnn", "onnx-arm64": "onnxruntime", "tflite-arm64": "tflite",
     }  # fmt: skip
     assert json.dumps(report)
-
-
-@pytest.mark.slow
-def test_the_dex_passes_the_same_tests(jvm: Jvm, app_bundles: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The app's classes, translated back from what the phone loads, under the JVM's full verifier."""
-    needed("enjarify")
-    folder = tmp_path_factory.mktemp("from-dex")
-    told = run_tests(jvm, app_bundles, folder, classes=from_dex(jvm.compiled.dex, folder))
-    assert set(told) == set(junit_tests())
-    assert not {key: trace for key, (verdict, trace) in told.items() if verdict == "failed"}
