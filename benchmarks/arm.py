@@ -16,8 +16,9 @@ import numpy as np
 
 from benchmarks.golden import CASES
 from benchmarks.int8_cases import CASES as INT8
+from benchmarks.markdown import table
 from benchmarks.ours import TARGETS, mexport
-from benchmarks.results import Results, Row, again, wanted
+from benchmarks.results import Results, Row, Rows, again, wanted
 from benchmarks.sources import work_folder
 from exporter.data import InputSpec, open_data
 from exporter.preprocessing import Preprocessing
@@ -29,6 +30,14 @@ FILES = (("ncnn", "fp32"), ("ncnn", "fp16"), ("ncnn", "int8"), ("tflite", "fp32"
 CORES = {"fp32": "cortex-a53", "fp16": "cortex-a76", "int8": "cortex-a53,cortex-a76"}
 PICTURES = 200
 """Of the model's test data, the first of each class in turn."""
+
+TEXT = """## The kit's models on emulated ARM
+
+Each file in its engine, in a container for ARM under emulation (cortex-a15: 32-bit), against the Graph it was written from: the worst
+output, before its final softmax too. *As here*: whether an int8 file gives this computer's outputs to the bit. Right answers of 200 test
+pictures there and on this computer, on the core named last.
+
+"""
 
 
 def measure(kit: Path, name: str, file_format: str, precision: str) -> Row:
@@ -126,6 +135,26 @@ def _few(name: str, whole: Path) -> Path:
             x = inputs["x"]
         np.savez(found, x=x, y=y)
     return found
+
+
+def page(rows: Rows) -> str:
+    """The section of docs/benchmarks.md."""
+    heads = ["model, format, precision", "core", "rel", "SQNR dB", "within limits", "as here", "right there / here"]
+    return TEXT + table(heads, [line for key, row in rows.items() for line in _lines(key, row)])
+
+
+def _lines(key: str, row: Row) -> list[list[str]]:
+    if "error" in row:
+        return [[key, "", row["error"][:120].replace("|", "/"), "", "", "", ""]]
+    return [_line(key, name, core, row) for name, core in row["cores"].items()]
+
+
+def _line(key: str, name: str, core: Row, row: Row) -> list[str]:
+    right = f"{row['right_there']} / {row['right_here']}" if row.get("answers_on") == name else ""
+    if "rel" not in core:
+        return [key, name, core["verdict"][:120].replace("|", "/"), "", "no", "", right]
+    same = "" if core["host"] is None else "yes" if core["host"]["equal"] else "no"
+    return [key, name, f"{core['rel']:.1e}", f"{core['sqnr_db']:.0f}", "yes" if core["ok"] else "no", same, right]
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bridge, calibration, counts, int8_tables, prediction, pruning_scores, pruning_tables, qat
+from benchmarks import arm, bridge, calibration, counts, int8_tables, prediction, pruning_scores, pruning_tables, qat
 from benchmarks.markdown import table
 from benchmarks.results import FOLDER, Row, Rows
 
@@ -136,6 +136,7 @@ SECTIONS: dict[str, Callable[[Rows], str]] = {
     "pruning_scores": pruning_scores.section,
     "compression": pruning_tables.compression,
     "qat": qat.section,
+    "arm": arm.page,
     "counts": counts.page,
     "prediction": prediction.page,
 }
