@@ -1,4 +1,4 @@
-"""The table of cores is what qemu tells the programs that it runs; so is `/proc/cpuinfo`, made from it."""
+"""Cores that qemu has, and `/proc/cpuinfo` made from what they can do."""
 
 import shutil
 import subprocess
