@@ -1,7 +1,8 @@
 """The ARM cores that qemu can be, and what Linux says of each in `/proc/cpuinfo`.
 
 Emulation takes a program's system calls to this computer's kernel, whose `/proc/cpuinfo` is another processor's: LiteRT and onnxruntime
-read it, and crash or hang. The numbers here are those that qemu 7.2 gives a program (AT_HWCAP, AT_HWCAP2, MIDR_EL1), read from one run there.
+read it, and crash or hang. The numbers here are those that qemu 7.2 gives a program (AT_HWCAP, AT_HWCAP2, MIDR_EL1), read from one that
+ran there.
 """
 
 from dataclasses import dataclass
