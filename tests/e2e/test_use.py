@@ -140,8 +140,8 @@ def test_inspect_a_source(place):
     assert "memory access" in mexport("inspect", place / "small.onnx").out
 
 
-@pytest.mark.parametrize("command", ["verify", "bench"])
-def test_other_places_are_refused_by_name(place, command):
-    ended = mexport(command, place / "out", "--on", "adb:123")
+@pytest.mark.parametrize(("command", "on"), [("verify", "adb:123"), ("bench", "docker:arm64")])
+def test_other_places_are_refused_by_name(place, command, on):
+    ended = mexport(command, place / "out", "--on", on)
     assert ended.code == 11
-    assert "adb:123" in ended.err
+    assert f"--on {on}: {command} does not run there" in ended.err

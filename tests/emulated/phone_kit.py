@@ -37,7 +37,8 @@ exec /usr/sbin/adbd"""
 PORTS = itertools.count(5600 + (os.getpid() % 200) * 20)
 """Above 5585: below, adb takes a port for an emulator too."""
 
-LAYERS = ("convolution", "innerproduct", "pooling", "softmax", "relu")
+LAYERS = ("convolution", "convolutiondepthwise", "innerproduct", "pooling", "softmax", "relu")
+"""Those of the nets here, and of the embedded sample."""
 FOLDER = "/data/local/tmp"
 
 
