@@ -15,7 +15,6 @@ from exporter.errors import ToolError
 from exporter.fingerprint import fingerprint
 
 HOOKS = Path("/usr/share/mmdebstrap/hooks/maybe-merged-usr")
-MIRROR = "http://deb.debian.org/debian"
 PYTHON = ("python3", "libgomp1", "libstdc++6")
 """What the engines need of Debian."""
 
@@ -89,7 +88,7 @@ def _made(docker: Docker, platform: Platform) -> Base:
         root = Path(folder, "root.tar")
         shell.run(
             [program, "--quiet", "--variant=extract", f"--architectures={platform.debian}", *hooks, f"--include={','.join(wanted)}",
-             DEBIAN, root, f"deb {_mirror()} {DEBIAN} main"],
+             DEBIAN, root, *_mirror()],
             timeout_s=MAKE_S, error=ToolError, hint="look whether Debian's mirror can be reached",
         )  # fmt: skip
         with engine_errors(docker):
@@ -97,12 +96,12 @@ def _made(docker: Docker, platform: Platform) -> Base:
     return made
 
 
-def _mirror() -> str:
-    """The mirror that this computer's apt uses for Debian; the general one where it uses none."""
+def _mirror() -> list[str]:
+    """Where this computer's apt gets Debian from, in mmdebstrap's words; nothing where it does not: mmdebstrap has its own."""
     if shutil.which("apt-get") is None:
-        return MIRROR
+        return []
     form = "$(ORIGIN) $(COMPONENT) $(CODENAME) $(REPO_URI)"
     ran = shell.run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"], timeout_s=60, check=False, error=ToolError)
     rows = [line.split() for line in ran.stdout.splitlines()]
     found = [r[3] for r in rows if len(r) == 4 and r[0] == "Debian" and r[1] == "main" and "-" not in r[2]]
-    return found[0] if found else MIRROR
+    return [f"deb {found[0]} {DEBIAN} main"] if found else []
