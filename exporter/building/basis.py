@@ -1,6 +1,6 @@
 """What one target's file is written from and held against: the finished Graph itself, or one with rounded numbers in it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ class Basis:
     Attributes:
         graph: The Graph that the writer gets; QuantizeLinear pairs in it say what is rounded.
         real: The same Graph before anything was rounded: what its layers are compared with.
-        values: The graph's outputs, and what goes into their final activations, on the samples, by value name in Graph layout.
+        evaluated: Gives `values`; for a plain Graph they are computed when first asked for, after the file was written.
         exact: Whether the file must give the source's own outputs; where numbers are rounded on purpose it cannot.
         steps: What was done beside cleaning and folding.
         calibration: The data that ranges come from; None without.
@@ -26,9 +26,14 @@ class Basis:
 
     graph: Graph
     real: Graph
-    values: Mapping[str, Array]
+    evaluated: Callable[[], Mapping[str, Array]]
     exact: bool = True
     steps: tuple[Step, ...] = ()
     calibration: dict[str, Any] | None = None
     quantization: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> Mapping[str, Array]:
+        """The graph's outputs, and what goes into their final activations, on the samples, by value name in Graph layout."""
+        return self.evaluated()

@@ -47,10 +47,11 @@ def inherited(common: Common, order: "Order", clock: Clock) -> Basis:
     with clock.stage("quantize"):
         if order.precision not in CALIBRATED:
             note = f"the source is quantized: its integers are dequantized, the file computes at {order.precision}"
-            return Basis(common.graph, common.graph, rounded_values(common, common.graph), False, notes=(note,))
+            values = rounded_values(common, common.graph)
+            return Basis(common.graph, common.graph, lambda: values, False, notes=(note,))
         if order.target.format == "onnx":
             note = "the source is quantized: its scales and integers are kept"
-            return Basis(common.written, common.graph, common.values, False, quantization=_facts(own), notes=(note,))
+            return Basis(common.written, common.graph, lambda: common.values, False, quantization=_facts(own), notes=(note,))
         return _carried(common, order, own)
 
 
@@ -66,7 +67,8 @@ def _carried(common: Common, order: "Order", own: Quantization) -> Basis:
     floats = sorted({layer_of(n) for n in real.nodes} & _rounded_layers(own, real) - set(points.layers))
     note = f"the source is quantized: its scales and integers are carried over, {len(points.layers)} layers run in integers"
     more = f"; in float, as {order.target.format} cannot say them so: {', '.join(floats)}" if floats else ""
-    return Basis(graph, real, rounded_values(common, graph), False, quantization=_facts(how), notes=(note + more,))
+    values = rounded_values(common, graph)
+    return Basis(graph, real, lambda: values, False, quantization=_facts(how), notes=(note + more,))
 
 
 def rounded_values(common: Common, graph: Graph) -> dict[str, Array]:

@@ -54,7 +54,7 @@ def basis_of(common: Common, order: Order, clock: Clock) -> Basis:
         keep(common, order, basis)
         return basis
     if order.quantize is None:
-        return Basis(common.graph, common.graph, common.values, exact=not order.quantized and common.compressed is None)
+        return Basis(common.graph, common.graph, lambda: common.values, exact=not order.quantized and common.compressed is None)
     key = f"{order.target.format} {order.quantize} {order.guard} {order.options.io}"
     if key not in common.bases:
         common.bases[key] = _quantized(common, order, clock)
@@ -82,7 +82,7 @@ def _quantized(common: Common, order: Order, clock: Clock) -> Basis:
     facts = {**result.report.as_dict(), "values": range_facts(result), "layer_losses": layers}
     calibration = {**calibrated.facts, "calibrator": asked.calibrator, "repair": asked.repair}
     notes = (*_notes(order, calibrated.warnings), *said)
-    return Basis(result.graph, result.draft.graph, values, False, tuple(steps), calibration, facts, notes)
+    return Basis(result.graph, result.draft.graph, lambda: values, False, tuple(steps), calibration, facts, notes)
 
 
 class Rounding:
