@@ -43,6 +43,7 @@ class Loop:
         self.optimiser = optimise.make(settings.optimiser, variables, decay)
         self.sparse = scales_of(self.bridge.graph, variables) if settings.sparsity else []
         self.epoch = self.step = 0
+        self.stopped: str | None = None
         self.history: list[Epoch] = []
         self.best: Epoch
         self.best_weights: dict[str, Array] = {}
@@ -80,14 +81,17 @@ class Loop:
         """Train to the end; why it ended: "minutes", "epochs" or "patience"."""
         if not self.history:
             self._look(None, 0.0)
-        while self.schedule.progress(self.step) < 1:
+        while self.stopped is None:
             loss, rate = self._pass()
             self.epoch += 1
             if self._due() or self.schedule.progress(self.step) >= 1:
                 self._look(loss, rate)
-                if self.epoch - self.best.epoch >= self.settings.patience:
-                    return "patience"
-        return "minutes" if self.settings.epochs is None else "epochs"
+        return self.stopped
+
+    def _why_stop(self) -> str | None:
+        if self.schedule.progress(self.step) >= 1:
+            return "minutes" if self.settings.epochs is None else "epochs"
+        return "patience" if self.epoch - self.best.epoch >= self.settings.patience else None
 
     def _due(self) -> bool:
         """Whether a check is worth its time; always, where the training is counted in epochs and must repeat itself."""
@@ -95,18 +99,19 @@ class Loop:
         return self.settings.epochs is not None or since >= CHECK_SHARE * self._check_s
 
     def _pass(self) -> tuple[float, float]:
-        """One epoch, or what the clock leaves of it: mean loss and last rate."""
-        losses, rate = [], 0.0
+        """One epoch, or what the clock leaves of it, a step at least: mean loss and last rate."""
+        losses: list[float] = []
+        rate = 0.0
         view = self.epoch % self.settings.views if self.settings.views else self.epoch
         for index, (inputs, labels) in enumerate(self.feed.shuffled(self.settings.batch, (self.settings.seed, view))):
             done = self.schedule.progress(self.step)
-            if done >= 1:
+            if done >= 1 and losses:
                 break
             rate = self.schedule.rate(done)
             losses.append(self._one(inputs, labels, rate, (view, index)))
             self.step += 1
             self.tick(Progress(min(done, 1.0), self.schedule.left_s(self.step), self.epoch + 1, losses[-1], self.history[-1]))
-        return float(np.mean(losses)) if losses else math.nan, rate
+        return float(np.mean(losses)), rate
 
     def _one(self, inputs: Mapping[str, Array], labels: Array | None, rate: float, place: tuple[int, int]) -> float:
         view, index = place
@@ -134,6 +139,7 @@ class Loop:
         if not self.history or self.settings.sparsity or now.score(self.settings.choose) > self.best.score(self.settings.choose):
             self.best, self.best_weights = now, self.bridge.state()
         self.history.append(now)
+        self.stopped = self._why_stop()
         self._save()
         self._check_s = self.schedule.spent_s - start
 
@@ -149,7 +155,7 @@ class Loop:
 
     def _save(self) -> None:
         facts = {"epoch": self.epoch, "step": self.step, "spent_s": self.schedule.spent_s, "best": self.best.as_dict(),
-                 "history": [e.as_dict() for e in self.history]}  # fmt: skip
+                 "stopped": self.stopped, "history": [e.as_dict() for e in self.history]}  # fmt: skip
         now = {**self.bridge.state(), **{n: v.numpy() for n, v in self.objective.variables.items()}}
         slots = {name: slot.numpy() for name, slot in self.optimiser.slots.items()}
         self.keeper.save(Checkpoint(facts, {"weights": now, "slots": slots, "best": self.best_weights}))
@@ -160,7 +166,7 @@ class Loop:
         found = self.keeper.load()
         if found is None:
             return 0.0
-        self.epoch, self.step = found.facts["epoch"], found.facts["step"]
+        self.epoch, self.step, self.stopped = found.facts["epoch"], found.facts["step"], found.facts["stopped"]
         self.history, self.best = [Epoch(**e) for e in found.facts["history"]], Epoch(**found.facts["best"])
         self.best_weights = dict(found.arrays["best"])
         self.bridge.restore(found.arrays["weights"])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,6 +129,12 @@ def test_frozen_norms_keep_their_statistics() -> None:
 def test_patience_ends_a_training() -> None:
     settings = TrainSettings(epochs=50, batch=32, rate=1e-12, patience=2)  # nothing moves but batch norms
     assert len(fit(residual_net(), pictures(), settings).history) < 20
+
+
+@pytest.mark.parametrize("settings", [{"epochs": 2}, {"minutes": 0.05}, {"epochs": 50, "rate": 1e-12, "patience": 1}])
+def test_a_training_that_has_ended_is_not_gone_on_with(settings: dict[str, Any], tmp_path: Path) -> None:
+    first, again = (fit(residual_net(), pictures(), TrainSettings(batch=32, **settings), keep=tmp_path) for _ in range(2))
+    assert (again.history, again.steps, again.stopped) == (first.history, first.steps, first.stopped)
 
 
 def test_a_rate_beyond_reason_is_said() -> None:
@@ -254,6 +261,7 @@ def test_another_runs_checkpoint_is_refused(tmp_path: Path) -> None:
 RUN = """
 import sys
 from pathlib import Path
+from typing import Any
 from exporter.train.fit import fit
 from exporter.train.settings import TrainSettings
 from tests.train.training_data import pictures, residual_net
