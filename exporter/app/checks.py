@@ -1,14 +1,12 @@
 """Look at a finished APK as a phone will: signature, alignment, what it says it is, what its code holds."""
 
-import tempfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from exporter.app.archive import misaligned
 from exporter.app.sign import MIN_API
 from exporter.app.tools import Tools
-from exporter.errors import IntegrityError, ToolError
+from exporter.errors import IntegrityError
 from exporter.shell import run
 
 PACKAGE = "dev.mexport.demo"
@@ -33,23 +31,6 @@ def check_apk(tools: Tools, apk: Path, abis: Sequence[str]) -> None:
         raise IntegrityError("the app asks for a permission; it must ask for none", hint=DEFECT)
     if wrong := misaligned(apk):
         raise IntegrityError(f"not aligned in the APK: {', '.join(wrong)}", hint=DEFECT)
-
-
-def check_dex(dexdump: Path, apk: Path) -> None:
-    """Have ART's own reader verify the code; no `invoke-custom`, which no phone runs for lambdas; JavaCPP's annotations are still there.
-
-    Raises:
-        IntegrityError: Says what is wrong.
-    """
-    with tempfile.TemporaryDirectory(prefix="mexport-") as folder, zipfile.ZipFile(apk) as archive:
-        for name in ("classes.dex", "classes2.dex"):
-            archive.extract(name, folder)
-        code = run([dexdump, "-d", Path(folder, "classes.dex")], error=ToolError).stdout
-        _demand(code, (f"'L{PACKAGE.replace('.', '/')}/ui/MainActivity;'",), "dexdump does not find")
-        if "invoke-custom" in code:
-            raise IntegrityError("the app's code holds invoke-custom", hint=DEFECT)
-        notes = run([dexdump, "-a", Path(folder, "classes2.dex")], error=ToolError).stdout
-        _demand(notes, ("Lorg/bytedeco/javacpp/annotation/Properties;",), "the engines' code lost")
 
 
 def _demand(said: str, wanted: Sequence[str], complaint: str) -> None:

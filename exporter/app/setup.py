@@ -1,16 +1,17 @@
-"""`mexport app setup`: the programs from Debian's or Ubuntu's packages, the jars through Maven."""
+"""`mexport app setup`: the programs from Debian's or Ubuntu's packages, the jars through Maven, onnxruntime's libraries."""
 
 import os
 import shutil
 from dataclasses import dataclass
 
-from exporter.app.jars import fetch_jars
-from exporter.app.tools import absent, find_tools
+from exporter.app.jars import fetch_jars, onnxruntime_libraries
+from exporter.app.tools import Tools, absent, find_tools
 from exporter.console import Console
 from exporter.errors import ToolError, UsageError
 from exporter.shell import run
 
 INSTALL_LIMIT_S = 1800.0
+ABI = "arm64-v8a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,22 @@ def set_up(*, agreed: bool, console: Console) -> Setup:
         _install(packages, agreed=agreed, console=console)
     tools = find_tools()
     profiles = () if tools.framework else ("framework",)
-    return Setup(packages, len(fetch_jars(tools, (*profiles, "tflite-arm64-v8a"), console=console)), tools.origin)
+    jars = fetch_jars(tools, (*profiles, f"tflite-{ABI}"), console=console)
+    more = _fetch_onnxruntime(tools, agreed=agreed, console=console)
+    return Setup((*packages, *more), len(jars), tools.origin)
+
+
+def _fetch_onnxruntime(tools: Tools, *, agreed: bool, console: Console) -> tuple[str, ...]:
+    """From Maven, else by npm, which is installed only then; returns what was."""
+    try:
+        onnxruntime_libraries(tools, ABI, console=console)
+    except ToolError:
+        if shutil.which("npm"):
+            raise
+        _install(("npm",), agreed=agreed, console=console)
+        onnxruntime_libraries(tools, ABI, console=console)
+        return ("npm",)
+    return ()
 
 
 def _install(packages: tuple[str, ...], *, agreed: bool, console: Console) -> None:

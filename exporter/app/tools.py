@@ -19,9 +19,6 @@ PACKAGES = {
 }
 """Program to the package of Debian and Ubuntu that has it."""
 
-CHECKERS = {"zipalign": "zipalign", "dexdump": "dexdump", "enjarify": "enjarify"}
-"""Programs that look at a finished APK; a build does without."""
-
 OLDEST_JAVA = 17
 SETUP = "mexport app setup --yes"
 
@@ -92,7 +89,7 @@ def sdk_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
 def absent(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Programs that are missing, with the package that has each."""
     sdk = sdk_folder(environment)
-    return {name: package for name, package in {**PACKAGES, **CHECKERS}.items() if _program(name, sdk) is None}
+    return {name: package for name, package in PACKAGES.items() if _program(name, sdk) is None}
 
 
 def _program(name: str, sdk: Path | None) -> Path | None:

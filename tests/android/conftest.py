@@ -3,21 +3,21 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from exporter.app.build import Apk, app_jars, build_apk
 from exporter.app.compiled import compile_app
-from exporter.app.jars import onnxruntime_libraries
+from exporter.app.jars import fetch_jars, onnxruntime_libraries
 from exporter.app.tools import Tools, find_tools
 from exporter.bundle import Bundle, find_bundles
 from exporter.console import Console
 from exporter.devices.native import Runner
 from exporter.errors import ToolError
 from exporter.store import Store
-from tests.android.jvm import Jvm, run_tests
+from tests.android.jvm import Jvm, Told, prepare, run_tests
 from tests.conftest import require
 from tests.emulated.phone_kit import adb_device, adb_engine, native_runner
 
@@ -26,14 +26,14 @@ __all__ = ["adb_device", "adb_engine", "native_runner"]
 QUIET = Console(quiet=True)
 ABI = ("arm64-v8a",)
 TESTS = ("test", "framework")
-Told = dict[tuple[str, str], tuple[str, str]]
+LINT = ("framework", "lint")
 
 
 def needed(program: str) -> Path:
-    """A program, or the reason to skip."""
+    """A program that looks at a finished app, or the reason to skip; `.ci/android` installs them."""
     where = shutil.which(program)
     if where is None:
-        require(f"{program} is not installed: `mexport app setup --yes`", "android")
+        require(f"{program} is not installed", "android")
     return Path(str(where))
 
 
@@ -70,12 +70,19 @@ def parts(tools: Tools, private_cache: Path, tmp_path_factory: pytest.TempPathFa
         patch.setenv("MEXPORT_CACHE", str(common))
         jars = app_jars(tools, ("tflite",), ABI, TESTS, console=QUIET)
         app_jars(tools, ("tflite",), ABI, console=QUIET)
+        fetch_jars(tools, LINT, console=QUIET)
         onnxruntime_libraries(tools, *ABI, console=QUIET)
         with Store() as store:
             compile_app(tools, jars, store, console=QUIET)
         for entry in (common / "tool").iterdir():
             if not (place := private_cache / "tool" / entry.name).exists():
                 shutil.copytree(entry, place, copy_function=os.link)
+
+
+@pytest.fixture(scope="session")
+def lint_jars(tools: Tools, parts: None) -> Mapping[str, Path]:
+    """Android Lint, and what it reads the app's classes with."""
+    return fetch_jars(tools, LINT, console=QUIET)
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +101,14 @@ def jvm(tools: Tools, parts: None, native_runner: Runner, tmp_path_factory: pyte
 
 
 @pytest.fixture(scope="session")
-def told(jvm: Jvm, app_bundles: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> Told:
+def prepared(jvm: Jvm, app_bundles: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tests' classes, and the app's resources and bundles as Robolectric wants them."""
+    folder = tmp_path_factory.mktemp("jvm")
+    prepare(jvm, app_bundles, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def told(jvm: Jvm, prepared: Path) -> Told:
     """What JUnit told of every test."""
-    return run_tests(jvm, app_bundles, tmp_path_factory.mktemp("jvm"))
+    return run_tests(jvm, prepared, jvm.out)

@@ -25,6 +25,9 @@ from exporter.sample import pictures_path
 
 JAVA = Path(__file__).parent / "java"
 LIMIT_S = 1500
+Told = dict[tuple[str, str], tuple[str, str]]
+"""(class, method) to (verdict, stack trace)."""
+
 TEST = re.compile(r"^\s*@Test\b.*?public void (\w+)\(", re.MULTILINE | re.DOTALL)
 
 
@@ -56,32 +59,31 @@ def junit_tests() -> list[tuple[str, str]]:
     return found
 
 
-def run_tests(jvm: Jvm, bundles: Sequence[Bundle], folder: Path, *, classes: Path | None = None) -> dict[tuple[str, str], tuple[str, str]]:
-    """(class, method) to (verdict, stack trace).
+def run_tests(jvm: Jvm, folder: Path, out: Path, *, classes: Path | None = None) -> Told:
+    """What JUnit tells of every test.
 
     Args:
         jvm: What it needs.
-        bundles: The models in the app.
-        folder: For what is made on the way.
+        folder: What `prepare` laid out.
+        out: Where the tests leave screenshots and results.
         classes: The app's classes; those of the build if None.
     """
-    tested = prepare(jvm, bundles, folder)
-    path = os.pathsep.join(map(str, [tested, classes or jvm.compiled.classes, *classpath(jvm, folder)]))
+    path = os.pathsep.join(map(str, [folder / "test-classes", classes or jvm.compiled.classes, *classpath(jvm, folder)]))
     command = [
         str(jvm.tools.java), "-Xmx2g", *(["-Xverify:all"] if classes else []), "-XX:+IgnoreUnrecognizedVMOptions", "-cp", path,
         "-Drobolectric.offline=true", f"-Drobolectric.dependency.dir={jvm.jars['org.robolectric:android-all-instrumented'].parent}",
-        f"-Dorg.bytedeco.javacpp.cachedir={folder / 'javacpp'}", f"-Dmexport.out={jvm.out}", f"-Dmexport.ncnn={jvm.ncnn}",
+        f"-Dorg.bytedeco.javacpp.cachedir={folder / 'javacpp'}", f"-Dmexport.out={out}", f"-Dmexport.ncnn={jvm.ncnn}",
         f"-Dmexport.pictures={folder / 'pictures'}", f"-Dmexport.picture={next(pictures_path().glob('bag/*.png'))}",
         f"{PACKAGE}.Told", *dict.fromkeys(name for name, _ in junit_tests()),
     ]  # fmt: skip
-    log = jvm.out / "jvm.log"
+    log = out / "jvm.log"
     with log.open("w") as stream:
         subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, timeout=LIMIT_S, check=False)
     told = re.findall(r"^RESULT (\S+) (\S+) (\w+) ?(\S*)$", log.read_text(), re.MULTILINE)
     return {(c, m): (verdict, base64.b64decode(trace).decode()) for c, m, verdict, trace in told}
 
 
-def prepare(jvm: Jvm, bundles: Sequence[Bundle], folder: Path) -> Path:
+def prepare(jvm: Jvm, bundles: Sequence[Bundle], folder: Path) -> None:
     """Compile the tests and lay out what Gradle would: `test_config.properties` says where the app's parts are."""
     assets, tested = folder / "assets", folder / "test-classes"
     for name, data in entries(bundles).items():
@@ -100,7 +102,6 @@ def prepare(jvm: Jvm, bundles: Sequence[Bundle], folder: Path) -> Path:
     )
     draw_cases(folder / "pictures")
     javac(jvm.tools, sorted(JAVA.rglob("*.java")), tested, [jvm.compiled.classes, *classpath(jvm, folder)])
-    return tested
 
 
 def classpath(jvm: Jvm, folder: Path) -> list[Path]:
@@ -119,6 +120,13 @@ def classpath(jvm: Jvm, folder: Path) -> list[Path]:
             path = inner  # noqa: PLW2901
         found.append(path)
     return [*found, jvm.jars[FRAMEWORK]]
+
+
+def from_dex(enjarify: Path, dex: Path, jar: Path) -> Path:
+    """The app's classes, translated back from what the phone would load; the translator is Debian's, and so is its Python."""
+    env = {**os.environ, "PATH": os.defpath}
+    subprocess.run([enjarify, "-f", "-o", jar, dex], check=True, capture_output=True, timeout=LIMIT_S, env=env)
+    return jar
 
 
 CASES: tuple[tuple[int, int, int, int, Preprocessing, str], ...] = (

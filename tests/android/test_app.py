@@ -1,14 +1,15 @@
 """The app's screens and engines on a JVM, a test here for each of JUnit's."""
 
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from exporter.app.results import read_results
 from exporter.bundle import Bundle
-from tests.android.conftest import Told
-from tests.android.jvm import Jvm, junit_tests
+from tests.android.conftest import needed
+from tests.android.jvm import Jvm, Told, from_dex, junit_tests, run_tests
 
 SCREENS = ("models", "run", "model", "compare", "classify")
 LOOKS = ("light", "dark", "large", "turned")
@@ -47,3 +48,11 @@ def test_the_headless_report_fits_its_schema(told: Told, jvm: Jvm, app_bundles: 
         "ncnn-arm64": "ncnn", "onnx-arm64": "onnxruntime", "tflite-arm64": "tflite",
     }  # fmt: skip
     assert json.dumps(report)
+
+
+def test_the_dex_passes_the_same_tests(jvm: Jvm, prepared: Path, tmp_path: Path) -> None:
+    """The app's classes translated back from what a phone loads, under the JVM's full verifier: what D8 made of them runs."""
+    classes = from_dex(needed("enjarify"), jvm.compiled.dex, tmp_path / "from-dex.jar")
+    told = run_tests(jvm, prepared, tmp_path, classes=classes)
+    assert set(told) == set(junit_tests())
+    assert not {key: trace for key, (verdict, trace) in told.items() if verdict == "failed"}

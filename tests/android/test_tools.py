@@ -35,7 +35,7 @@ def test_everything_missing_is_named_at_once(bare: Path) -> None:
     assert caught.value.hint == "mexport app setup --yes"
     lacking = {f.name: f.remedy for f in app_findings({}) if not f.ok}
     assert lacking["aapt2"] == "`mexport app setup --yes`, or apt-get install aapt"
-    assert {"javac", "mvn", "dexdump"} <= set(lacking)
+    assert {"javac", "mvn", "apksigner"} <= set(lacking)
 
 
 def test_the_newest_of_an_sdk_is_used(bare: Path, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_nothing_is_installed_unasked(bare: Path) -> None:
     with pytest.raises(ToolError, match="no apt-get here"):
         set_up(agreed=True, console=QUIET)
     program(bare, "apt-get")
-    with pytest.raises(UsageError, match="to be installed: aapt apksigner dexdump"):
+    with pytest.raises(UsageError, match="to be installed: aapt apksigner maven"):
         set_up(agreed=False, console=QUIET)
 
 
