@@ -21,7 +21,6 @@ PYTHON = ("python3", "libgomp1", "libstdc++6")
 BARE = ("base-files", "coreutils", "dash", "libc-bin")
 """What a root folder needs that Debian's base images have."""
 
-PULL_S = 180
 MAKE_S = 900.0
 
 

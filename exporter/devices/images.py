@@ -12,7 +12,7 @@ from exporter.devices.base import base_image, packages
 from exporter.devices.engine import LABEL, Docker, engine_errors
 from exporter.devices.platforms import BASE, Platform
 from exporter.devices.probe import runs
-from exporter.devices.wheels import fetch
+from exporter.devices.wheels import fetching
 from exporter.errors import DeviceError
 from exporter.fingerprint import fingerprint
 from exporter.resources import data_folder
@@ -89,10 +89,10 @@ def build_image(docker: Docker, platform: Platform, say: Say, *, registry: bool 
     name = reference(platform)
     with tempfile.TemporaryDirectory(prefix="mexport-image-") as scratch:
         context = Path(scratch)
-        say(f"base image for {platform.docker}")
-        base = base_image(docker, platform, registry=registry)
-        say(f"engines: {', '.join(platform.requirements())}")
-        fetch(platform, context / "site")
+        say(f"base image for {platform.docker}; engines: {', '.join(platform.requirements())}")
+        with fetching(platform, context / "site") as unpack:
+            base = base_image(docker, platform, registry=registry)
+            unpack()
         shutil.copy(data_folder("docker") / RECIPE, context / RECIPE)
         say(f"building {name} from {base.origin}")
         arguments = {"BASE": base.reference, "PACKAGES": " ".join(packages(platform)), "LIBRARY_PATH": platform.library_path}
