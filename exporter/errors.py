@@ -101,7 +101,7 @@ MAX_NAMES = 40
 def unknown_name(kind: str, got: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not in a table: suggests the nearest, never substitutes it."""
     names = sorted(known)
-    near = difflib.get_close_matches(got, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(got, names, n=1, cutoff=0.55)
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(names[:MAX_NAMES])}{more}"
     return UsageError(f"unknown {kind}: {got}", hint=hint)
