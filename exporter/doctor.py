@@ -67,7 +67,7 @@ class Finding:
 def examine(cache: Path, *, output: Path = Path()) -> list[Finding]:
     """Look at Python, packages, outside programs, what runs ARM files, and disks; of all that, only Docker's engine is spoken to."""
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _python, _packages, _tools, _arm, lambda: _folder("cache", cache), lambda: _folder("current folder", output),
+        _python, _packages, _tools, arm, lambda: _folder("cache", cache), lambda: _folder("current folder", output),
     )  # fmt: skip
     return [finding for look in looks for finding in look()]
 
@@ -94,10 +94,12 @@ def _tools() -> Iterator[Finding]:
         yield Finding(name, where is not None, False, where or "missing", purpose, None if where else remedy)
 
 
-def _arm() -> Iterator[Finding]:
-    from exporter.devices.findings import looks
+def arm() -> Iterator[Finding]:
+    """What runs ARM files and counts their instructions."""
+    from exporter.cost import findings as counting
+    from exporter.devices import findings as running
 
-    for look in looks():
+    for look in (*running.looks(), *counting.looks()):
         yield Finding(look.name, look.ok, False, look.found, look.needed_for, look.remedy)
 
 

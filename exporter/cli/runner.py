@@ -51,16 +51,14 @@ def run_setup(settings: Settings, yes: Yes = False, platform: Platforms = None) 
 
 
 def run_status(settings: Settings) -> None:
-    """Say what is there to run ARM files: engine, emulators, images."""
-    from dataclasses import asdict
-
+    """Say what is there to run ARM files and to count their instructions: engine, emulators, images, compilers."""
     from exporter.cli.text import table
-    from exporter.devices.findings import looks
+    from exporter.doctor import arm
 
-    found = list(looks())
+    found = list(arm())
     rows = [("ok" if f.ok else "absent", f.name, f.found) for f in found]
     remedies = [f"{f.name}: {f.remedy}" for f in found if f.remedy]
-    settings.emit({"findings": [asdict(f) for f in found]}, "\n".join([table(("", "what", "found"), rows), *remedies]))
+    settings.emit({"findings": [f.as_dict() for f in found]}, "\n".join([table(("", "what", "found"), rows), *remedies]))
 
 
 def run_native(settings: Settings, abi: Abis = None, layers: Layers = None) -> None:

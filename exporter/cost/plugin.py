@@ -35,18 +35,27 @@ def plugin(store: Store) -> Plugin:
     Raises:
         ToolError: If there is no C compiler, or it fails.
     """
-    folder = data_folder("native") / "qemu-plugin"
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        raise ToolError("no C compiler (cc) is installed; counting needs one", hint="apt-get install gcc libc6-dev")
+    folder, program = data_folder("native") / "qemu-plugin", compiler()
     source = hashlib.sha256(b"".join(f.read_bytes() for f in sorted(folder.glob("*.[ch]")))).hexdigest()
-    said = shell.run([compiler, "--version"], timeout_s=30, error=ToolError).stdout.splitlines()
+    said = shell.run([program, "--version"], timeout_s=30, error=ToolError).stdout.splitlines()
     key = fingerprint(plugin=source, compiler=said[:1], flags=FLAGS, machine=platform.machine())
     while (place := store.get("tool", key)) is None:
         with store.put("tool", key) as draft:
-            words: list[str | Path] = [compiler, *FLAGS, "-o", draft / "mxcount.so", folder / "mxcount.c"]
+            words: list[str | Path] = [program, *FLAGS, "-o", draft / "mxcount.so", folder / "mxcount.c"]
             shell.run(words, timeout_s=120, error=ToolError, hint="apt-get install gcc libc6-dev")
     return Plugin(place / "mxcount.so", source[:16])
+
+
+def compiler() -> str:
+    """The host's C compiler.
+
+    Raises:
+        ToolError: If there is none.
+    """
+    found = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if found is None:
+        raise ToolError("no C compiler (cc) is installed; counting needs one", hint="apt-get install gcc libc6-dev")
+    return found
 
 
 def emulator(platform: Platform) -> tuple[str, str]:
@@ -55,7 +64,7 @@ def emulator(platform: Platform) -> tuple[str, str]:
     Raises:
         ToolError: If it is not installed, or was built without plugins, as static builds are.
     """
-    hint = "apt-get install qemu-user (the dynamic build, not qemu-user-static)"
+    hint = "apt-get install qemu-user: the dynamic build, not qemu-user-static"
     path = shutil.which(platform.qemu)
     if path is None:
         raise ToolError(f"{platform.qemu} is not installed; counting needs it", hint=hint)

@@ -1,15 +1,19 @@
 """What of emulated ARM is here and what is missing, each lack with the command that mends it: for `doctor` and `runner status`."""
 
+import os
+import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exporter.devices.binfmt import emulator
+from exporter import shell
+from exporter.devices.binfmt import emulator, entry
 from exporter.devices.container import emulated
 from exporter.devices.engine import INSTALL, Docker, find_engine
 from exporter.devices.images import find_image
 from exporter.devices.platforms import TABLE, Platform
 from exporter.devices.probe import runs
-from exporter.errors import MexportError
+from exporter.errors import MexportError, ToolError
 
 ANSWER_S = 20
 
@@ -34,14 +38,28 @@ class Look:
 
 
 def looks() -> Iterator[Look]:
-    """The engine, and for each platform whether its programs run and its image is there."""
+    """The engine; for each platform whether its programs run and its image is there; what images are made with."""
     docker = find_engine(ANSWER_S)
-    if docker is None:
-        yield Look("docker engine", False, "none answers", "running on ARM", f"sudo {INSTALL}")
-        return
-    yield Look("docker engine", True, f"{docker.version} at {docker.address}", "running on ARM")
+    said = f"{docker.version} at {docker.address}" if docker else "none answers"
+    yield Look("docker engine", docker is not None, said, "running on ARM", None if docker else f"sudo {INSTALL}")
     for platform in TABLE.values():
-        yield from _platform(docker, platform)
+        yield from _platform(docker, platform) if docker else _alone(platform)
+    made = shutil.which("mmdebstrap")
+    mend = None if made else "apt-get install mmdebstrap arch-test"
+    yield Look("mmdebstrap", bool(made), made or "missing", "ARM images where no registry is reached", mend)
+    pip = shell.run([sys.executable, "-m", "pip", "--version"], timeout_s=60, check=False, error=ToolError)
+    ok, mend = pip.code == 0, f"{sys.executable} -m ensurepip"
+    yield Look("pip", ok, pip.stdout.partition(" from ")[0] if ok else "missing", "fetching the ARM engines", None if ok else mend)
+
+
+def _alone(platform: Platform) -> Iterator[Look]:
+    """What can be told of a platform without an engine."""
+    found, native = entry(platform), os.uname().machine in platform.natives
+    ok = native or (found is not None and found.enabled and found.fixed)
+    said = "native" if native else f"emulated by {emulator(platform) or platform.qemu}" if ok else "its programs do not run: no emulator"
+    mend = f"sudo {INSTALL} --platform {platform.name}"
+    yield Look(platform.docker, ok, said, f"docker:{platform.name}", None if ok else mend)
+    yield Look(f"{platform.name} image", False, "not known: no engine answers", f"docker:{platform.name}", mend)
 
 
 def _platform(docker: Docker, platform: Platform) -> Iterator[Look]:
@@ -56,10 +74,5 @@ def _platform(docker: Docker, platform: Platform) -> Iterator[Look]:
     yield Look(platform.docker, works, said if works else "its programs do not run: no emulator", f"docker:{platform.name}", mend)
     there = image is not None
     size = f"{image.reference}, {image.bytes / 2**20:.0f} MiB, from {image.base}" if image else "not built yet"
-    yield Look(
-        f"{platform.name} image",
-        there,
-        size,
-        f"docker:{platform.name}",
-        None if there else f"mexport runner build --platform {platform.name}",
-    )
+    mend = None if there else f"mexport runner build --platform {platform.name}"
+    yield Look(f"{platform.name} image", there, size, f"docker:{platform.name}", mend)
