@@ -1,6 +1,6 @@
 """A build's proof on ARM: its file on emulated cores, before the bundle is in its place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,15 @@ from exporter.building.common import Common
 from exporter.building.options import BuildOptions
 from exporter.building.order import Order
 from exporter.bundle import Bundle, Manifest, Reference
-from exporter.devices.container import ContainerLauncher, launchers
+from exporter.child import Child
+from exporter.devices.container import launchers
 from exporter.devices.platforms import find_platform
 from exporter.errors import EngineError, ParityError
 from exporter.formats import Artifact
-from exporter.graph.ports import to_graph
-from exporter.parity import Limits
 from exporter.place import DOCKER, HOST, require_kind
 from exporter.proving.arm import on_arm
-from exporter.proving.begins import Beginning, beginnings
-from exporter.proving.layers import layer_values
-from exporter.proving.subject import Subject
+from exporter.proving.begins import Inside
+from exporter.proving.layers import inside
 
 
 def check_engine(given: BuildOptions, order: Order) -> None:
@@ -47,15 +45,12 @@ def prove_on_arm(
     if place.is_host:
         return []
 
-    def locate(subject: Subject, launcher: ContainerLauncher, inputs: Mapping[str, Array]) -> Sequence[Beginning]:
-        with subject.open(launcher) as engine:
-            inner = to_graph(common.graph.inputs, inputs)
-            _, wanted, got = layer_values(common.graph, artifact, engine, inner, written=basis.graph)
-        return beginnings(common.graph, wanted, got, Limits(**facts["limits"]))
+    def look(engine: Child, inputs: Mapping[str, Array]) -> Inside:
+        return inside(common.graph, artifact, engine, inputs, written=basis.graph)
 
     cores = launchers(place.name, common.options.cpu, common.console.say)
     with common.console.stage(f"running {artifact.path.name} on {place}"):
-        entries = on_arm(Bundle(folder, facts), kept, cores, locate=locate)
+        entries = on_arm(Bundle(folder, facts), kept, cores, look=look)
     bad = next((e for e in entries if not e["ok"]), None)
     if bad is not None:
         kind = EngineError if bad.get("crashed") else ParityError

@@ -1,16 +1,19 @@
 """A bundle's file on ARM: its outputs there against the bundle's own reference, and the layers where they leave it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from exporter.array import Array
 from exporter.bundle import Bundle, Reference
+from exporter.child import Child
 from exporter.devices.container import ContainerLauncher
 from exporter.errors import EngineError
 from exporter.parity import Limits
-from exporter.proving.begins import Beginning
+from exporter.proving.begins import Beginning, Inside, named
 from exporter.proving.judge import as_dicts, findings, judged
 from exporter.proving.subject import Subject, bundled
 
@@ -20,16 +23,15 @@ SAMPLES = 4
 EXACT = ("fp32", "fp16")
 """Precisions that lose nothing on purpose."""
 
-MOST_NAMED = 3
 
-Locate = Callable[[Subject, ContainerLauncher, Mapping[str, Array]], Sequence[Beginning]]
-"""Runs a file layer by layer in a place, on inputs by source name: where it begins to be wrong."""
+Look = Callable[[Child, Mapping[str, Array]], Inside | None]
+"""Runs a file layer by layer in an engine that has it open, on inputs by source name; None where its layers cannot be told."""
 
 Facts = dict[str, Any]
 
 
 def on_arm(
-    bundle: Bundle, kept: Reference, launchers: Sequence[ContainerLauncher], *, locate: Locate, threads: int | None = None
+    bundle: Bundle, kept: Reference, launchers: Sequence[ContainerLauncher], *, look: Look, threads: int | None = None
 ) -> list[Facts]:
     """Run a bundle's file on each core; one entry a core.
 
@@ -37,53 +39,85 @@ def on_arm(
         bundle: The bundle.
         kept: Inputs, and what they must give; the first four samples are used.
         launchers: A core each.
-        locate: Finds the layers, where outputs are wrong.
+        look: Gives the layers, where outputs are wrong, or an integer file's differ from this computer's.
         threads: Of the engine; None for the bundle's own.
     """
     subject, few = bundled(bundle, threads), _first(kept)
     for launcher in launchers:
         launcher.platform.require_engine(subject.runtime)
-    exact = bundle.manifest["precision"] in EXACT
-    host = None if exact else _run(subject, None, few.inputs)[0]
-    return [_entry(bundle, subject, few, launcher, host=host, locate=locate) for launcher in launchers]
+    asked = _Asked(bundle, subject, few, look)
+    return [_entry(asked, launcher) for launcher in launchers]
 
 
 def _first(kept: Reference) -> Reference:
     return Reference(*({name: x[:SAMPLES] for name, x in part.items()} for part in (kept.inputs, kept.reference, kept.graph)))
 
 
-def _run(subject: Subject, launcher: ContainerLauncher | None, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], Facts]:
-    with subject.open(launcher) as engine:
-        return subject.run(engine, inputs), {"engine": engine.facts["engine"], "version": engine.facts["version"]}
+@dataclass(frozen=True)
+class _Asked:
+    """What is run on each core, and what it gives on this computer, run when first asked for."""
+
+    bundle: Bundle
+    subject: Subject
+    kept: Reference
+    look: Look
+
+    @property
+    def exact(self) -> bool:
+        return self.bundle.manifest["precision"] in EXACT
+
+    @cached_property
+    def here(self) -> dict[str, Array]:
+        with self.subject.open() as engine:
+            return self.subject.run(engine, self.kept.inputs)
+
+    @cached_property
+    def inside_here(self) -> Inside | None:
+        with self.subject.open() as engine:
+            return self.look(engine, self.kept.inputs)
 
 
-def _entry(
-    bundle: Bundle, subject: Subject, kept: Reference, launcher: ContainerLauncher, *, host: dict[str, Array] | None, locate: Locate
-) -> Facts:
+def _entry(asked: _Asked, launcher: ContainerLauncher) -> Facts:
+    subject = asked.subject
     facts: Facts = {"name": subject.name, "on": f"docker:{launcher.platform.name}", "cpu": launcher.core and launcher.core.name}
+    facts["runner"] = launcher.facts()
     try:
-        got, engine = _run(subject, launcher, kept.inputs)
+        with subject.open(launcher) as engine:
+            return _judged(asked, launcher, engine, facts)
     except EngineError as problem:
-        return {**facts, "runner": launcher.facts(), "verdict": f"{subject.name} {_there(facts)}: {problem.message}", "ok": False,
-                "crashed": True}  # fmt: skip
-    exact = host is None
-    ends = {p["source_name"]: p.get("ends_in") if exact else None for p in bundle.manifest["outputs"]}
+        return {**facts, "verdict": f"{subject.name} {_there(facts)}: {problem.message}", "ok": False, "crashed": True}
+
+
+def _judged(asked: _Asked, launcher: ContainerLauncher, engine: Child, facts: Facts) -> Facts:
+    subject, kept, manifest = asked.subject, asked.kept, asked.bundle.manifest
+    got = subject.run(engine, kept.inputs)
+    ends = {p["source_name"]: p.get("ends_in") if asked.exact else None for p in manifest["outputs"]}
     half = launcher.half and bool(subject.options.get("use_fp16_arithmetic"))
     parity, fidelity = (findings(ends, reference, got, half=half) for reference in (kept.graph, kept.reference))
-    facts |= {
-        **engine, "samples": len(next(iter(kept.inputs.values()))), "runner": launcher.facts(), "parity": as_dicts(parity),
-        "fidelity": as_dicts(fidelity), "host": None if host is None else equality(subject, host, got), "begins": [],
+    facts = {
+        **facts, **{key: engine.facts[key] for key in ("engine", "version")}, "samples": len(next(iter(kept.inputs.values()))),
+        "parity": as_dicts(parity), "fidelity": as_dicts(fidelity), "begins": [],
+        "host": None if asked.exact else _beside_host(asked, engine, got),
     }  # fmt: skip
     against = {"the graph it was written from": parity}
-    lost = not exact or bundle.manifest.get("compression") is not None
+    lost = not asked.exact or manifest.get("compression") is not None
     whole = against if lost else {**against, "the source's own outputs": fidelity}
-    limits = Limits(**bundle.manifest["limits"])
+    limits = Limits(**manifest["limits"])
     verdict = judged({**facts, "name": f"{subject.name} {_there(facts)}"}, whole, limits)
     if not verdict["ok"]:
-        begins = locate(subject, launcher, kept.inputs)
+        inside = asked.look(engine, kept.inputs)
+        begins = inside.wrong(limits) if inside else []
         verdict["begins"] = [b.as_dict() for b in begins]
         verdict["verdict"] += _begins(begins)
     return {**verdict, "name": subject.name}
+
+
+def _beside_host(asked: _Asked, engine: Child, got: Mapping[str, Array]) -> Facts:
+    """An integer file's outputs there against those on this computer; where they differ, the layers in which that begins."""
+    facts = equality(asked.subject, asked.here, got)
+    there = None if facts["equal"] else asked.look(engine, asked.kept.inputs)
+    begins = there.differing(asked.inside_here) if there and asked.inside_here else []
+    return {**facts, "begins": [b.as_dict() for b in begins]}
 
 
 def _there(facts: Facts) -> str:
@@ -92,11 +126,7 @@ def _there(facts: Facts) -> str:
 
 def _begins(begins: Sequence[Beginning]) -> str:
     """Where it begins, in words."""
-    if not begins:
-        return "; no layer that can be looked into is wrong"
-    named = "; ".join(f"{b.layer} ({b.op}): {b.how}" for b in begins[:MOST_NAMED])
-    more = f"; and {len(begins) - MOST_NAMED} more" if len(begins) > MOST_NAMED else ""
-    return f"; it begins in {named}{more}"
+    return f"; it begins in {named(facts)}" if (facts := [b.as_dict() for b in begins]) else "; no layer that can be looked into is wrong"
 
 
 def equality(subject: Subject, host: Mapping[str, Array], got: Mapping[str, Array]) -> Facts:

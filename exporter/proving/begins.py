@@ -1,7 +1,8 @@
 """Where it begins: the layers whose output is wrong though all that they read is right."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from exporter.graph import Graph
 from exporter.parity import Limits, compare
 
 FLOAT16_MAX = 65504.0
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,49 @@ class Beginning:
         return {"layer": self.layer, "op": self.op, "value": self.value, "how": self.how, "largest": self.largest}
 
 
-def beginnings(graph: Graph, wanted: Mapping[str, Array], got: Mapping[str, Array], limits: Limits) -> list[Beginning]:
+def named(begins: Sequence[Mapping[str, Any]]) -> str:
+    """Layers in words, the first few: of `Beginning.as_dict`."""
+    first = "; ".join(f"{b['layer']} ({b['op']}): {b['how']}" for b in begins[:MOST_NAMED])
+    return first + (f"; and {len(begins) - MOST_NAMED} more" if len(begins) > MOST_NAMED else "")
+
+
+Fault = Callable[[str, Array, Array], str | None]
+"""A value's name, what it must be, what it is: what is wrong with it, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A file's values, one by one, as they were in one place.
+
+    Attributes:
+        graph: Whose values these are.
+        wanted: What they must be, by value name.
+        got: What the file gave for those of them that it holds.
+        scales: Of those that are integers in the file.
+    """
+
+    graph: Graph
+    wanted: Mapping[str, Array]
+    got: Mapping[str, Array]
+    scales: Mapping[str, float] = field(default_factory=dict)
+
+    def wrong(self, limits: Limits) -> list[Beginning]:
+        """Layers that are beyond the limits though what they read is within."""
+        return beginnings(self.graph, self.wanted, self.got, lambda _, wanted, got: fault(wanted, got, limits))
+
+    def differing(self, here: "Inside") -> list[Beginning]:
+        """Layers that differ from those of the same file on this computer though what they read is equal."""
+        return beginnings(self.graph, here.got, self.got, partial(difference, self.scales))
+
+
+def beginnings(graph: Graph, wanted: Mapping[str, Array], got: Mapping[str, Array], fault_of: Fault) -> list[Beginning]:
     """Layers that are wrong though what they read is right, in the Graph's order.
 
     Args:
         graph: Whose values these are.
         wanted: By value name.
         got: What the file gave for those of them that it holds.
-        limits: What counts as right.
+        fault_of: What counts as wrong.
     """
     found: list[Beginning] = []
     tainted: set[str] = set()
@@ -55,7 +92,7 @@ def beginnings(graph: Graph, wanted: Mapping[str, Array], got: Mapping[str, Arra
                 if reads & tainted:
                     tainted.add(name)  # not seen: as good as what it reads
                 continue
-            how = fault(wanted[name], got[name], limits)
+            how = fault_of(name, wanted[name], got[name])
             if how is None:
                 continue
             if not reads & tainted:
@@ -63,6 +100,16 @@ def beginnings(graph: Graph, wanted: Mapping[str, Array], got: Mapping[str, Arra
                 found.append(Beginning(node.name or name, node.op_type, name, how, largest))
             tainted.add(name)
     return found
+
+
+def difference(scales: Mapping[str, float], name: str, here: Array, there: Array) -> str | None:
+    """How a value differs from this computer's: in steps where it is an integer, else relative to the largest; None where it does not."""
+    count = int(np.count_nonzero(here != there))
+    if count == 0:
+        return None
+    off = compare(here, there)
+    size = f"{off.max_abs / scales[name]:.0f} steps" if name in scales else f"rel {off.rel:.1e}"
+    return f"{count} of {here.size} numbers differ, by up to {size}"
 
 
 def fault(wanted: Array, got: Array, limits: Limits) -> str | None:

@@ -9,7 +9,9 @@ from exporter.child import Child
 from exporter.formats import Artifact
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
+from exporter.graph.ports import to_graph
 from exporter.parity import Comparison, Limits, compare
+from exporter.proving.begins import Inside
 from exporter.proving.proof import run_artifact, value_shapes
 
 SAMPLES = 2
@@ -91,6 +93,21 @@ def layer_values(
     own = {str(v.name) for n in written.nodes for v in n.outputs} if written is not None else set(made)
     values = [v for v in made if v in tensors and v in shapes and v in own]
     return values, evaluate(written or graph, few, values), run_artifact(engine, artifact, shapes, few, values)
+
+
+def inside(graph: Graph, artifact: Artifact, engine: Child, inputs: Mapping[str, Array], *, written: Graph) -> Inside:
+    """A file's values in an engine, wherever that runs.
+
+    Args:
+        graph: The finished Graph.
+        artifact: The file, with its taps.
+        engine: The engine with the file open.
+        inputs: By source name, in the source's layout.
+        written: What the file was written from.
+    """
+    _, wanted, got = layer_values(graph, artifact, engine, to_graph(graph.inputs, inputs), written=written)
+    tensors = {**artifact.taps, **{t.graph_name: t for t in artifact.outputs}}
+    return Inside(graph, wanted, got, {v: t.scale for v, t in tensors.items() if t.scale is not None})
 
 
 def first_divergence(layers: list[Layer], limits: Limits) -> Layer | None:

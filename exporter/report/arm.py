@@ -7,6 +7,7 @@ from exporter.parity import decibels
 from exporter.report.markdown import table
 
 Facts = Mapping[str, Any]
+MOST_NAMED = 3
 
 
 def arm(m: Facts) -> str:
@@ -36,4 +37,5 @@ def _worst(found: Facts) -> tuple[str, str]:
 def _host(host: Facts | None) -> str:
     if host is None:
         return ""
-    return "equal" if host["equal"] else f"{100 * host['differing']:.2g} % differ"
+    begins = ", ".join(b["layer"] for b in host.get("begins", ())[:MOST_NAMED])
+    return "equal" if host["equal"] else f"{100 * host['differing']:.2g} % differ" + (f", from {begins} on" if begins else "")

@@ -9,16 +9,16 @@ from typing import Any
 
 from exporter.array import Array
 from exporter.bundle import MANIFEST, Bundle, Reference, artifact_facts, read_bundle, write_bundle
+from exporter.child import Child
 from exporter.devices.container import ContainerLauncher
 from exporter.errors import ParityError, UsageError
 from exporter.formats import WriteOptions, load_writer
-from exporter.graph.ports import to_graph
 from exporter.parity import Limits
 from exporter.proving.arm import EXACT, Facts, on_arm
-from exporter.proving.begins import Beginning, beginnings
+from exporter.proving.begins import Inside
 from exporter.proving.judge import as_dicts, findings, judged
-from exporter.proving.layers import layer_values
-from exporter.proving.subject import Subject, bundled
+from exporter.proving.layers import inside
+from exporter.proving.subject import bundled
 from exporter.report import documents
 from exporter.verification.rebuild import Written, file_again
 
@@ -66,31 +66,21 @@ def verify_on(bundle: Bundle, kept: Reference, launchers: Sequence[ContainerLaun
         UsageError: If a repair is asked for and cannot be: another format, or the source is not there.
     """
 
-    def locate(subject: Subject, launcher: ContainerLauncher, inputs: Mapping[str, Array]) -> Sequence[Beginning]:
+    def look(engine: Child, inputs: Mapping[str, Array]) -> Inside | None:
         try:
             with file_again(bundle, asked.source, asked.trust) as made:
-                return begins_on(made, subject, launcher, inputs, Limits(**bundle.manifest["limits"]))
+                return inside(made.graph, made.artifact, engine, inputs, written=made.written)
         except UsageError:  # the source has moved: the verdict stands without names
             if asked.repair:
                 raise
-            return []
+            return None
 
-    entries = on_arm(bundle, kept, launchers, locate=locate, threads=asked.threads)
+    entries = on_arm(bundle, kept, launchers, look=look, threads=asked.threads)
     if not asked.repair or all(entry["ok"] for entry in entries):
         return entries
     if bundle.manifest["target"]["format"] != "ncnn" or bundle.manifest["precision"] not in (*EXACT, "mixed", "int8"):
         raise UsageError(f"--repair: {bundle.path.name} is no ncnn file, whose layers have masks", hint="build it with --precision fp32")
     return repaired(bundle, kept, launchers, asked, entries)
-
-
-def begins_on(
-    made: Written, subject: Subject, launcher: ContainerLauncher | None, inputs: Mapping[str, Array], limits: Limits
-) -> list[Beginning]:
-    """Where a file begins to be wrong in a place."""
-    inner = to_graph(made.graph.inputs, inputs)
-    with subject.open(launcher) as engine:
-        _, wanted, got = layer_values(made.graph, made.artifact, engine, inner, written=made.written)
-    return beginnings(made.graph, wanted, got, limits)
 
 
 def repaired(
@@ -108,10 +98,10 @@ def repaired(
             with tempfile.TemporaryDirectory(prefix="mexport-repair-") as scratch:
                 draft = _draft(bundle, made, options, Path(scratch))
 
-                def locate(subject: Subject, launcher: ContainerLauncher, inputs: Mapping[str, Array], at: Written = draft.made) -> Any:
-                    return begins_on(at, subject, launcher, inputs, Limits(**bundle.manifest["limits"]))
+                def look(engine: Child, inputs: Mapping[str, Array], at: Written = draft.made) -> Inside:
+                    return inside(at.graph, at.artifact, engine, inputs, written=at.written)
 
-                entries = on_arm(draft.bundle, kept, launchers, locate=locate, threads=asked.threads)
+                entries = on_arm(draft.bundle, kept, launchers, look=look, threads=asked.threads)
                 if all(entry["ok"] for entry in entries):
                     proof = {"float32": list(options.float32), "before": [e["verdict"] for e in before if not e["ok"]]}
                     entries = [{**entry, "name": bundle.path.name, "repaired": proof} for entry in entries]

@@ -143,14 +143,22 @@ def test_what_cannot_run_there_is_refused(out: Path, docker: Docker) -> None:
     assert mexport("verify", out, "--cpu", "cortex-a53").code == 2
 
 
-def test_integers_are_equal_bit_for_bit(docker: Docker, tmp_path: Path) -> None:
+def test_integers_are_equal_bit_for_bit_and_what_is_not_is_named(docker: Docker, tmp_path: Path) -> None:
+    """LiteRT's outputs are integers. ncnn's are float32, and what it computes between integers is in half precision where it can."""
     model, data = classifier(tmp_path / "small.onnx"), pictures(tmp_path / "pictures", each=12)
     words = ("--mean", "127.5", "--std", "127.5", "--calibration", data, "--accept-calibration", "-o", tmp_path / "out")
-    ended = mexport("build", model, "--target", "tflite-arm64", *words, "--min-sqnr-db", "1")
+    targets = ("--target", "tflite-arm64", "--target", "ncnn-arm64", "--precision", "int8")
+    ended = mexport("build", model, *targets, *words, "--min-sqnr-db", "1")
     assert ended.code == 0, ended.err
     ended = mexport("verify", tmp_path / "out", "--on", "docker:arm64", "--cpu", CORES, "--json")
     assert ended.code == 0, ended.err
-    assert all(b["host"]["equal"] for b in ended.facts["bundles"])
+    found = {(b["engine"], b["cpu"]): b["host"] for b in ended.facts["bundles"]}
+    assert all(host["equal"] and not host["begins"] for (engine, _), host in found.items() if engine == "litert")
+    half = found["ncnn", "cortex-a76"]
+    assert not half["equal"]
+    assert (half["begins"][0]["layer"], half["begins"][0]["op"]) == ("act", "Relu"), "where the first integers become half precision"
+    float32 = found["ncnn", "cortex-a53"]
+    assert float32["equal"] or {b["op"] for b in float32["begins"]} <= {"Softmax", "Gemm"}, "the last bits of what follows the integers"
 
 
 def test_32_bits_have_their_own_engines(docker: Docker, tmp_path: Path) -> None:
