@@ -17,7 +17,7 @@ from benchmarks.ours import TARGETS, Built, build_all
 from benchmarks.results import Results, Row, Rows, again, wanted
 from benchmarks.sources import work_folder
 from exporter.cost.counting import Counter, Tools
-from exporter.cost.load import Counted, Load
+from exporter.cost.load import Counted
 from exporter.devices.platforms import ARM64
 from exporter.profiling import facts_of
 from exporter.proving.subject import subjects
@@ -68,8 +68,7 @@ def count(built: Built, core: str, tools: Tools) -> Row:
 def _fresh(built: Built, core: str, tools: Tools, *, layers: bool) -> Counted:
     (subject,) = subjects(built.folder, threads=1)
     with tempfile.TemporaryDirectory(dir=work_folder()) as empty, Store(Path(empty)) as store:
-        load = Load(subject.runtime, subject.path, subject.sample(0), subject.options)
-        return Counter(store, core, tools=tools).count(load, layers=layers)
+        return Counter(store, core, tools=tools).count(subject.load(0), layers=layers)
 
 
 def find_tools(store: Store) -> Tools:

@@ -6,7 +6,7 @@ from typing import Any
 
 from exporter.console import Console
 from exporter.cost.counting import TIMEOUT_S, Counter, Tools
-from exporter.cost.load import Counted, Load
+from exporter.cost.load import Counted
 from exporter.devices.platforms import Platform, find_platform
 from exporter.place import DOCKER, require_kind
 from exporter.proving.subject import Subject, subjects
@@ -60,9 +60,8 @@ def profile_path(
 
 
 def _one(subject: Subject, counter: Counter, platform: Platform, seed: int, console: Console) -> Result:
-    load = Load(subject.runtime, subject.path, subject.sample(seed), subject.options)
     with console.stage(f"counting {subject.name} on {counter.machine.core.name}"):
-        found = counter.count(load, layers=True)
+        found = counter.count(subject.load(seed), layers=True)
     return facts_of(subject.name, found, f"{DOCKER}:{platform.name}")
 
 

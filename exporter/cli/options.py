@@ -228,3 +228,4 @@ Color = Annotated[str | None, typer.Option("--color", help="rgb, bgr or gray.", 
 Resize = Annotated[str | None, typer.Option("--resize", help="squash, crop:0.875 or letterbox.", show_default=False)]
 WarmupRuns = Annotated[int, typer.Option("--warmup-runs", min=0, help="Untimed runs first.")]
 NumRuns = Annotated[int, typer.Option("--num-runs", min=1, help="Timed runs.")]
+TimeLimit = Annotated[float, typer.Option("--time-limit", min=1, help="Seconds that one emulated run may take.")]

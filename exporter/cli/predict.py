@@ -35,7 +35,6 @@ Learn = Annotated[
     typer.Option("--learn", help="What `mexport bench OUT --on adb:SERIAL --json` printed: kept as calibration.", show_default=False),
 ]
 Core = Annotated[str | None, typer.Option("--core", help="Of a new device that times are learned of.", show_default=False)]
-TimeLimit = Annotated[float, typer.Option("--time-limit", min=1, help="Seconds that one emulated run may take.")]
 
 
 def run(
@@ -47,7 +46,7 @@ def run(
     learn: Learn = None,
     core: Core = None,
     input_shape: o.InputShapes = None,
-    time_limit: TimeLimit = 900.0,
+    time_limit: o.TimeLimit = 900.0,
 ) -> None:
     """Predict an ncnn file's latency on known devices: one thread, from exact counts and published tables, with its error.
 

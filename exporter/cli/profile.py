@@ -27,7 +27,6 @@ Top = Annotated[int, typer.Option("--top", min=1, help="Layers in the table, the
 Caches = Annotated[bool, typer.Option("--caches", help="Simulate the core's caches too, and count their misses (slower).")]
 Picture = Annotated[Path | None, typer.Option("--picture", help="Draw the layers, FILE.svg.", show_default=False)]
 Trace = Annotated[Path | None, typer.Option("--trace", help="Write Chrome-trace JSON, FILE.json.", show_default=False)]
-TimeLimit = Annotated[float, typer.Option("--time-limit", min=1, help="Seconds that one emulated run may take.")]
 
 
 def run(
@@ -41,7 +40,7 @@ def run(
     picture: Picture = None,
     trace: Trace = None,
     input_shape: o.InputShapes = None,
-    time_limit: TimeLimit = 900.0,
+    time_limit: o.TimeLimit = 900.0,
 ) -> None:
     """Count the instructions of one inference on an emulated ARM core, exactly, layer by layer.
 

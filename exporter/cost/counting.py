@@ -129,7 +129,7 @@ class _Found:
         """ncnn's static program with the layers that a file needs, and what it was made from."""
         if self.given.runner is not None:
             return self.given.runner, hashlib.sha256(self.given.runner.read_bytes()).hexdigest()
-        abi = {"arm64": "arm64-v8a", "armv7": "armeabi-v7a"}[self.platform.name]
+        abi = self.platform.abi.name
         found = find_runner(self.store, abi, tuple(by_runner.model_of(load).layers())) or build_runner(
             self.store, abi, console=self.console
         )

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from exporter.errors import MexportError
+
 MARK, BEGIN, END = 0x6D78, 1, 2
 """The plugin's system call and its first argument."""
 
@@ -78,5 +80,5 @@ def _marker() -> Callable[[int, int], Any]:
 if __name__ == "__main__":
     try:
         main(Path(sys.argv[1]))
-    except Exception as problem:  # told to whoever started us, in one line
-        raise SystemExit(f"error: {(str(problem).strip() or type(problem).__name__).splitlines()[0]}") from None
+    except MexportError as problem:  # an engine's refusal in one line; of anything else the last lines of its traceback are told
+        raise SystemExit(f"error: {problem.message.splitlines()[0]}") from None

@@ -23,6 +23,10 @@ class Abi:
     machine: str
     machines: tuple[str, ...] = ()
 
+    def runs_on(self, machine: str) -> bool:
+        """Whether its programs run on a system by what `uname -m` says there."""
+        return machine in (self.machine, *self.machines)
+
 
 ABIS = {
     abi.name: abi
@@ -47,4 +51,4 @@ def find_abi(name: str) -> Abi:
 
 def abi_of_machine(machine: str) -> Abi | None:
     """The ABI of a system by what `uname -m` says there."""
-    return next((a for a in ABIS.values() if machine in (a.machine, *a.machines)), None)
+    return next((a for a in ABIS.values() if a.runs_on(machine)), None)

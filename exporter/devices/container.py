@@ -145,7 +145,7 @@ class ContainerLauncher:
 
 def emulated(docker: Docker, platform: Platform) -> bool:
     """Whether a platform's programs are emulated: not on ARM itself, 32-bit ones not where the processor still knows them."""
-    if docker.machine in platform.natives:
+    if platform.abi.runs_on(docker.machine):
         return False
     return docker.machine != "aarch64" or entry(platform) is not None
 

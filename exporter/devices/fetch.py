@@ -108,19 +108,9 @@ def _package(store: Store, name: str, version: str, *, alone: bool = True) -> Pa
     if store.get("tool", key) is None:
         wanted = f"{name}=={version}" if version else name
         with store.put("tool", key) as folder:
-            words: list[str | Path] = [
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--only-binary=:all:",
-                "--target",
-                folder / "site",
-                wanted,
-            ]
-            words += ["--no-deps"] if alone else []
-            run(words, timeout_s=FETCH_LIMIT_S, error=ToolError, hint=NO_INDEX)
+            more = ["--no-deps"] if alone else []
+            words = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:", *more, "--target", str(folder / "site")]
+            run([*words, wanted], timeout_s=FETCH_LIMIT_S, error=ToolError, hint=NO_INDEX)
     return _kept(store, key) / "site"
 
 

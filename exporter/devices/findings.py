@@ -54,7 +54,7 @@ def looks() -> Iterator[Look]:
 
 def _alone(platform: Platform) -> Iterator[Look]:
     """What can be told of a platform without an engine."""
-    found, native = entry(platform), os.uname().machine in platform.natives
+    found, native = entry(platform), platform.abi.runs_on(os.uname().machine)
     ok = native or (found is not None and found.enabled and found.fixed)
     said = "native" if native else f"emulated by {emulator(platform) or platform.qemu}" if ok else "its programs do not run: no emulator"
     mend = f"sudo {INSTALL} --platform {platform.name}"

@@ -3,6 +3,7 @@
 import importlib.metadata
 from dataclasses import dataclass
 
+from exporter.devices.abi import ABIS, Abi
 from exporter.devices.cores import ARMV7_CORES, ARMV8_CORES, Core
 from exporter.errors import EngineError, unknown_name
 
@@ -22,8 +23,7 @@ class Platform:
         name: Ours: "arm64" or "armv7".
         docker: Docker's.
         debian: Debian's.
-        machine: What `uname -m` says there.
-        natives: Machines that run it without emulation.
+        abi: The same by Android's name; also what `uname -m` says where its programs run without emulation.
         qemu: The emulator, and its entry in binfmt_misc.
         elf: The `e_machine` of its programs.
         wheels: Tags of Python wheels that run there.
@@ -39,8 +39,7 @@ class Platform:
     name: str
     docker: str
     debian: str
-    machine: str
-    natives: tuple[str, ...]
+    abi: Abi
     qemu: str
     elf: int
     wheels: tuple[str, ...]
@@ -81,13 +80,13 @@ class Platform:
 
 
 ARM64 = Platform(
-    name="arm64", docker="linux/arm64", debian="arm64", machine="aarch64", natives=("aarch64", "arm64"), qemu="qemu-aarch64", elf=183,
+    name="arm64", docker="linux/arm64", debian="arm64", abi=ABIS["arm64-v8a"], qemu="qemu-aarch64", elf=183,
     wheels=("manylinux2014_aarch64", *(f"manylinux_2_{minor}_aarch64" for minor in range(17, 37))),
     engines={"litert": "ai-edge-litert", "onnxruntime": "onnxruntime", "ncnn": "ncnn"}, pinned={}, beside=("numpy>=2", "onnx"),
     packages=(), library_path="", cores=ARMV8_CORES, usual=("cortex-a53", "cortex-a76"),
 )  # fmt: skip
 ARMV7 = Platform(
-    name="armv7", docker="linux/arm/v7", debian="armhf", machine="armv7l", natives=("armv7l", "armv8l"), qemu="qemu-arm", elf=40,
+    name="armv7", docker="linux/arm/v7", debian="armhf", abi=ABIS["armeabi-v7a"], qemu="qemu-arm", elf=40,
     wheels=("manylinux2014_armv7l", *(f"manylinux_2_{minor}_armv7l" for minor in range(17, 37))),
     engines={"litert": "tflite-runtime", "ncnn": "ncnn"}, pinned={"tflite-runtime": "2.14.0"}, beside=(),
     packages=("python3-numpy",), cores=ARMV7_CORES, usual=("cortex-a15",),

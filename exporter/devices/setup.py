@@ -116,7 +116,7 @@ def _missing_engine() -> Sequence[str]:
 
 def _missing_emulator(platforms: Sequence[Platform]) -> Sequence[str]:
     docker = find_engine()
-    needed = [p for p in platforms if os.uname().machine not in p.natives and recipe(p) is None]
+    needed = [p for p in platforms if not p.abi.runs_on(os.uname().machine) and recipe(p) is None]
     lacking = [p for p in needed if docker is None or not runs(docker, p)]
     return EMULATOR if lacking else ()
 

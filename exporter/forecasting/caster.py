@@ -6,7 +6,7 @@ from pathlib import Path
 from exporter.array import Array
 from exporter.console import Console
 from exporter.cost.counting import TIMEOUT_S, Counter, Tools
-from exporter.cost.load import Counted, Load
+from exporter.cost.load import Counted
 from exporter.cost.prediction.learned import OwnDevice
 from exporter.cost.prediction.model import CoreModel, Part, core_model, cost
 from exporter.cost.prediction.predict import Comparison, Prediction, compare, predict
@@ -53,9 +53,8 @@ class Forecaster:
         key = subject.path, core
         if key not in self._counted:
             counter = Counter(self.store, core, caches=True, tools=self.tools, timeout_s=self.timeout_s, console=self.console)
-            load = Load(subject.runtime, subject.path, subject.sample(self.seed), subject.options)
             with self.console.stage(f"counting {subject.name} on {core}"):
-                self._counted[key] = counter.count(load, layers=True)
+                self._counted[key] = counter.count(subject.load(self.seed), layers=True)
         return self._counted[key]
 
     def remember(self, subject: Subject, core: str, found: Counted) -> None:

@@ -12,6 +12,7 @@ import onnx_ir as ir
 from exporter.array import Array
 from exporter.bundle import Bundle, find_bundles
 from exporter.child import Child, Launcher
+from exporter.cost.load import Load
 from exporter.data import InputSpec
 from exporter.errors import DataError, UsageError
 from exporter.formats import Tensor
@@ -98,6 +99,10 @@ class Subject:
             return self.noise(seed)
         inputs = Bundle(self.path.parent, self.manifest).reference().inputs
         return {e.tensor.name: e.to_file(inputs[e.tensor.graph_name][:1])[0] for e in self.inputs}
+
+    def load(self, seed: int) -> Load:
+        """One inference of it, to be counted."""
+        return Load(self.runtime, self.path, self.sample(seed), self.options)
 
     def noise(self, seed: int) -> dict[str, Array]:
         """One sample of noise in the file's own layout, to time it with."""
