@@ -14,15 +14,16 @@ ALIGNMENT = 0xD935
 WORD = 4
 
 
-def write_archive(out: Path, entries: Mapping[str, bytes], *, stored: frozenset[str] = frozenset()) -> None:
-    """Write all entries in the order of their names.
+def write_archive(out: Path, entries: Mapping[str, bytes], *, stored: frozenset[str] = frozenset(), level: int = 6) -> None:
+    """Write all entries in the order of their names; behind those of an archive that is there.
 
     Args:
         out: The file.
         entries: Name to content.
         stored: Names of what is not compressed.
+        level: Of the compression; 1 is the fastest.
     """
-    with zipfile.ZipFile(out, "w") as archive:
+    with zipfile.ZipFile(out, "a", compresslevel=level) as archive:
         for name in sorted(entries):
             _add(archive, name, entries[name], stored=name in stored)
 
@@ -36,7 +37,7 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes, *, stored: bool) -> N
         start = archive.fp.tell() + 30 + len(name.encode()) + 6
         padding = -start % multiple
         info.extra = struct.pack("<HHH", ALIGNMENT, 2 + padding, multiple) + bytes(padding)
-    archive.writestr(info, data, compresslevel=9)
+    archive.writestr(info, data, compresslevel=archive.compresslevel)
 
 
 def alignment(name: str) -> int:

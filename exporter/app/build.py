@@ -1,9 +1,11 @@
 """`mexport app build`: bundles in, a signed and checked APK out."""
 
+import hashlib
+import shutil
 import tempfile
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,8 @@ from exporter.bundle import Bundle, sha256_file
 from exporter.console import Console
 from exporter.devices.abi import find_abi
 from exporter.disk import disk_errors
-from exporter.errors import UsageError
+from exporter.errors import ToolError, UsageError
+from exporter.fingerprint import fingerprint
 from exporter.store import Store
 
 STORED = ("resources.arsc",)
@@ -83,7 +86,9 @@ def build_apk(bundles: Sequence[Bundle], out: Path, *, abis: Sequence[str] = ("a
         for abi in names:
             native |= libraries(bundles, abi, tools=tools, jars=jars, console=console)
         with console.stage("packing and signing"):
-            unsigned = package(compiled, entries(bundles), native, Path(scratch, "unsigned.apk"))
+            unsigned = Path(scratch, "unsigned.apk")
+            shutil.copyfile(without_bundles(compiled, native, store), unsigned)
+            write_archive(unsigned, entries(bundles), level=1)  # weights hardly get smaller, but many of them take long
             signed = Path(scratch, "signed.apk")
             sign(tools, unsigned, signed)
             check_apk(tools, signed, names)
@@ -101,14 +106,24 @@ def app_jars(tools: Tools, engines: Sequence[str], abis: Sequence[str], extra: S
     return fetch_jars(tools, sorted(wanted), console=console)
 
 
-def package(compiled: Compiled, assets: dict[str, bytes], native: dict[str, bytes], out: Path) -> Path:
-    """Everything in one zip, not signed yet."""
+def without_bundles(compiled: Compiled, native: Mapping[str, bytes], store: Store) -> Path:
+    """The unsigned app but for its bundles: compressing the engines is most of the packing, so it is kept.
+
+    Raises:
+        ToolError: If it vanished from the store while it was used.
+    """
     with zipfile.ZipFile(compiled.base) as base:
         found = {name: base.read(name) for name in base.namelist()}
         stored = {i.filename for i in base.infolist() if i.compress_type == zipfile.ZIP_STORED}
-    found |= {"classes.dex": compiled.dex.read_bytes(), "classes2.dex": compiled.jars_dex.read_bytes(), **assets, **native}
-    write_archive(out, found, stored=frozenset({*stored, *STORED}))
-    return out
+    found |= {"classes.dex": compiled.dex.read_bytes(), "classes2.dex": compiled.jars_dex.read_bytes(), **native}
+    key = fingerprint(app={name: hashlib.sha256(data).hexdigest() for name, data in found.items()}, form=1)
+    if store.get("tool", key) is None:
+        with store.put("tool", key) as folder:
+            write_archive(folder / "app.apk", found, stored=frozenset({*stored, *STORED}))
+    kept = store.get("tool", key)
+    if kept is None:
+        raise ToolError("the app vanished from the cache while it was used", hint="run again")
+    return kept / "app.apk"
 
 
 def place(signed: Path, out: Path) -> None:

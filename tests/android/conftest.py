@@ -16,8 +16,10 @@ from exporter.bundle import Bundle, find_bundles
 from exporter.console import Console
 from exporter.devices.native import Runner
 from exporter.errors import ToolError
+from exporter.sample import pictures_path
 from exporter.store import Store
 from tests.android.jvm import Jvm, Told, prepare, run_tests
+from tests.android.pictures import answers
 from tests.conftest import require
 from tests.emulated.phone_kit import adb_device, adb_engine, native_runner
 
@@ -25,6 +27,7 @@ __all__ = ["adb_device", "adb_engine", "native_runner"]
 
 QUIET = Console(quiet=True)
 ABI = ("arm64-v8a",)
+OTHER = "x86_64"
 TESTS = ("test", "framework")
 LINT = ("framework", "lint")
 
@@ -69,7 +72,8 @@ def parts(tools: Tools, private_cache: Path, tmp_path_factory: pytest.TempPathFa
         fcntl.flock(lock, fcntl.LOCK_EX)
         patch.setenv("MEXPORT_CACHE", str(common))
         jars = app_jars(tools, ("tflite",), ABI, TESTS, console=QUIET)
-        app_jars(tools, ("tflite",), ABI, console=QUIET)
+        for abi in (*ABI, OTHER):
+            app_jars(tools, ("tflite",), (abi,), console=QUIET)
         fetch_jars(tools, LINT, console=QUIET)
         onnxruntime_libraries(tools, *ABI, console=QUIET)
         with Store() as store:
@@ -93,7 +97,7 @@ def apk(tools: Tools, parts: None, app_bundles: list[Bundle], native_runner: Run
 
 @pytest.fixture(scope="session")
 def jvm(tools: Tools, parts: None, native_runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jvm]:
-    """What runs the app on this computer's JVM; its ncnn program under qemu, as a core without half precision, which is four times as fast."""
+    """What runs the app on this computer's JVM; its ncnn program under qemu, as a core without half precision: four times as fast."""
     qemu, out = needed("qemu-aarch64"), tmp_path_factory.mktemp("shots")
     jars = app_jars(tools, ("tflite",), ABI, TESTS, console=QUIET)
     with Store() as store:
@@ -104,7 +108,8 @@ def jvm(tools: Tools, parts: None, native_runner: Runner, tmp_path_factory: pyte
 def prepared(jvm: Jvm, app_bundles: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tests' classes, and the app's resources and bundles as Robolectric wants them."""
     folder = tmp_path_factory.mktemp("jvm")
-    prepare(jvm, app_bundles, folder)
+    pictures = sorted(pictures_path().glob("*/*.png"))[::25]
+    prepare(jvm, app_bundles, folder, answers(app_bundles, pictures))
     return folder
 
 

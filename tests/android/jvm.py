@@ -25,6 +25,9 @@ from exporter.sample import pictures_path
 
 JAVA = Path(__file__).parent / "java"
 LIMIT_S = 1500
+Answers = dict[str, object]
+"""Pictures, and the class of each by the name of a model: what the computer takes them for."""
+
 Told = dict[tuple[str, str], tuple[str, str]]
 """(class, method) to (verdict, stack trace)."""
 
@@ -59,14 +62,15 @@ def junit_tests() -> list[tuple[str, str]]:
     return found
 
 
-def run_tests(jvm: Jvm, folder: Path, out: Path, *, classes: Path | None = None) -> Told:
+def run_tests(jvm: Jvm, folder: Path, out: Path, *, classes: Path | None = None, only: Sequence[str] = ()) -> Told:
     """What JUnit tells of every test.
 
     Args:
         jvm: What it needs.
         folder: What `prepare` laid out.
-        out: Where the tests leave screenshots and results.
+        out: Where the tests leave screenshots, results and `jvm.log`.
         classes: The app's classes; those of the build if None.
+        only: Test classes, or CLASS#METHOD; all when empty.
     """
     path = os.pathsep.join(map(str, [folder / "test-classes", classes or jvm.compiled.classes, *classpath(jvm, folder)]))
     command = [
@@ -74,7 +78,7 @@ def run_tests(jvm: Jvm, folder: Path, out: Path, *, classes: Path | None = None)
         "-Drobolectric.offline=true", f"-Drobolectric.dependency.dir={jvm.jars['org.robolectric:android-all-instrumented'].parent}",
         f"-Dorg.bytedeco.javacpp.cachedir={folder / 'javacpp'}", f"-Dmexport.out={out}", f"-Dmexport.ncnn={jvm.ncnn}",
         f"-Dmexport.pictures={folder / 'pictures'}", f"-Dmexport.picture={next(pictures_path().glob('bag/*.png'))}",
-        f"{PACKAGE}.Told", *dict.fromkeys(name for name, _ in junit_tests()),
+        f"-Dmexport.answers={folder / 'answers.json'}", f"{PACKAGE}.Told", *(only or dict.fromkeys(name for name, _ in junit_tests())),
     ]  # fmt: skip
     log = out / "jvm.log"
     with log.open("w") as stream:
@@ -83,7 +87,7 @@ def run_tests(jvm: Jvm, folder: Path, out: Path, *, classes: Path | None = None)
     return {(c, m): (verdict, base64.b64decode(trace).decode()) for c, m, verdict, trace in told}
 
 
-def prepare(jvm: Jvm, bundles: Sequence[Bundle], folder: Path) -> None:
+def prepare(jvm: Jvm, bundles: Sequence[Bundle], folder: Path, answers: Answers) -> None:
     """Compile the tests and lay out what Gradle would: `test_config.properties` says where the app's parts are."""
     assets, tested = folder / "assets", folder / "test-classes"
     for name, data in entries(bundles).items():
@@ -101,6 +105,7 @@ def prepare(jvm: Jvm, bundles: Sequence[Bundle], folder: Path) -> None:
         f"android_merged_assets={assets}\nandroid_custom_package={PACKAGE}\n"
     )
     draw_cases(folder / "pictures")
+    (folder / "answers.json").write_text(json.dumps(answers))
     javac(jvm.tools, sorted(JAVA.rglob("*.java")), tested, [jvm.compiled.classes, *classpath(jvm, folder)])
 
 

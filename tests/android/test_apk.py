@@ -12,13 +12,14 @@ import pytest
 from androguard.core import apk as androguard
 
 from exporter.app.archive import misaligned, write_archive
-from exporter.app.build import Apk, build_apk
+from exporter.app.build import Apk, app_jars, build_apk
 from exporter.app.checks import PACKAGE, check_apk
+from exporter.app.compiled import FRAMEWORK
 from exporter.app.engines import check_elf
 from exporter.app.tools import Tools
 from exporter.bundle import Bundle
 from exporter.errors import IntegrityError, UsageError
-from tests.android.conftest import QUIET, needed
+from tests.android.conftest import ABI, QUIET, TESTS, needed
 
 MIB = 2**20
 
@@ -67,8 +68,7 @@ def test_the_same_bytes_again(apk: Apk, app_bundles: list[Bundle], tmp_path: Pat
 
 
 def test_the_bundles_decide_which_engines_go_in(apk: Apk, app_bundles: list[Bundle], tmp_path: Path) -> None:
-    tflite = [b for b in app_bundles if b.manifest["target"]["format"] == "tflite"]
-    small = build_apk(tflite, tmp_path / "tflite.apk", console=QUIET)
+    small = build_apk(one(app_bundles, "tflite"), tmp_path / "tflite.apk", console=QUIET)
     assert small.engines == ("tflite",)
     assert small.bytes < 6 * MIB
     with zipfile.ZipFile(small.path) as archive:
@@ -92,6 +92,38 @@ def test_an_independent_reader_sees_the_same(apk: Apk) -> None:
     assert seen.get_main_activity() == "dev.mexport.demo.ui.MainActivity"
     assert seen.is_signed_v2()
     assert seen.is_signed_v3()
+
+
+def one(bundles: list[Bundle], file_format: str) -> list[Bundle]:
+    return [b for b in bundles if b.manifest["target"]["format"] == file_format]
+
+
+@pytest.mark.parametrize(("file_format", "abi"), [("tflite", "x86_64"), ("onnx", "x86_64"), ("onnx", "armeabi-v7a")])
+def test_other_processors_get_what_the_engines_have(
+    parts: None, app_bundles: list[Bundle], tmp_path: Path, file_format: str, abi: str
+) -> None:
+    made = build_apk(one(app_bundles, file_format), tmp_path / "other.apk", abis=[abi], console=QUIET)  # check_apk reads its `native-code`
+    with zipfile.ZipFile(made.path) as archive:
+        libraries = [n for n in archive.namelist() if n.startswith("lib/")]
+    assert made.abis == (abi,)
+    assert len(libraries) == 2
+    assert {name.split("/")[1] for name in libraries} == {abi}
+
+
+def test_an_sdks_tools_make_the_same_app(
+    apk: Apk, app_bundles: list[Bundle], tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An SDK as far as one can be had here: its folders, with Debian's programs and the framework's jar in them."""
+    build_tools, platform = tmp_path / "sdk/build-tools/34.0.0", tmp_path / "sdk/platforms/android-34"
+    for folder in (build_tools, platform):
+        folder.mkdir(parents=True)
+    for name in ("aapt2", "apksigner"):
+        (build_tools / name).symlink_to(needed(name))
+    (platform / "android.jar").symlink_to(app_jars(tools, ("tflite",), ABI, TESTS, console=QUIET)[FRAMEWORK])
+    monkeypatch.setenv("ANDROID_HOME", str(tmp_path / "sdk"))
+    made = build_apk(app_bundles, tmp_path / "sdk.apk", console=QUIET)
+    assert made.tools == f"Android SDK {tmp_path / 'sdk'}"
+    assert made.sha256 == apk.sha256
 
 
 def test_thirty_two_bits_lack_tflite(app_bundles: list[Bundle], tools: Tools, tmp_path: Path) -> None:

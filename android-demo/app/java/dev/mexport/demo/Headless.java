@@ -8,6 +8,7 @@ import android.os.Bundle;
 import dev.mexport.demo.measure.Cancel;
 import dev.mexport.demo.measure.Check;
 import dev.mexport.demo.measure.Measurement;
+import dev.mexport.demo.measure.Phone;
 import dev.mexport.demo.measure.Report;
 import dev.mexport.demo.measure.Result;
 import dev.mexport.demo.measure.Settings;
@@ -44,8 +45,9 @@ public final class Headless extends Instrumentation {
             Activity screen = front();
             Context context = getTargetContext();
             Report report = run(context);
-            last.putString("file", report.write(context, new Measurement(context, new Catalogue(context)).phone()).getPath());
-            tell(report.json(context, new dev.mexport.demo.measure.Phone(context)).toString());
+            Phone phone = new Phone(context);
+            last.putString("file", report.write(context, phone).getPath());
+            tell(report.json(context, phone).toString());
             screen.finish();
             finish(Activity.RESULT_OK, last);
         } catch (BundleException | IOException | JSONException | InterruptedException | RuntimeException e) {

@@ -6,10 +6,11 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import org.junit.runner.Description;
 import org.junit.runner.JUnitCore;
+import org.junit.runner.Request;
 import org.junit.runner.notification.Failure;
 import org.junit.runner.notification.RunListener;
 
-/** Runs test classes and tells each result in a line: RESULT class method ok|failed|skipped TRACE, the trace in base64. */
+/** Runs test classes, or single tests (CLASS#METHOD), and tells each result in a line: RESULT class method ok|failed|skipped TRACE, the trace in base64. */
 public final class Told extends RunListener {
     private String verdict = "ok";
     private String trace = "";
@@ -17,7 +18,11 @@ public final class Told extends RunListener {
     public static void main(String[] classes) throws ClassNotFoundException {
         JUnitCore core = new JUnitCore();
         core.addListener(new Told());
-        for (String name : classes) core.run(Class.forName(name));
+        for (String name : classes) {
+            String[] parts = name.split("#");
+            Class<?> test = Class.forName(parts[0]);
+            core.run(parts.length == 1 ? Request.aClass(test) : Request.method(test, parts[1]));
+        }
         System.exit(0);
     }
 

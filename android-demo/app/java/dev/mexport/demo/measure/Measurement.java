@@ -33,10 +33,6 @@ public final class Measurement {
         this.runners = new Runners(context);
     }
 
-    public Phone phone() {
-        return phone;
-    }
-
     /** Measure; one model that fails does not end it for the others. */
     public List<Result> run(List<Model> models, Settings asked, Cancel cancel, Listener listener) throws InterruptedException {
         Settings settings = asked.checked();

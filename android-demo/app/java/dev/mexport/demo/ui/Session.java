@@ -7,6 +7,7 @@ import android.util.Log;
 import dev.mexport.demo.measure.Cancel;
 import dev.mexport.demo.measure.Check;
 import dev.mexport.demo.measure.Measurement;
+import dev.mexport.demo.measure.Phone;
 import dev.mexport.demo.measure.Report;
 import dev.mexport.demo.measure.Result;
 import dev.mexport.demo.measure.Settings;
@@ -114,8 +115,7 @@ public final class Session {
     /** Time these models; nothing happens while other work goes on. */
     public void measure(List<Model> models, Settings settings) {
         start(models, settings.sustained(), () -> {
-            Measurement measurement = new Measurement(context, catalogue);
-            measurement.run(models, settings, cancel, new Measurement.Listener() {
+            new Measurement(context, catalogue).run(models, settings, cancel, new Measurement.Listener() {
                 @Override public void turn(String model, int done, int all) {
                     tell(new Progress(model, done, all, settings.sustained()));
                 }
@@ -124,7 +124,7 @@ public final class Session {
                     keep(result);
                 }
             });
-            save(measurement, settings);
+            save(settings);
         });
     }
 
@@ -136,7 +136,7 @@ public final class Session {
                 tell(new Progress(models.get(i).name(), i, models.size(), false));
                 keep(check.run(models.get(i)));
             }
-            save(new Measurement(context, catalogue), Settings.DEFAULT);
+            save(Settings.DEFAULT);
         });
     }
 
@@ -160,9 +160,9 @@ public final class Session {
         });
     }
 
-    private void save(Measurement measurement, Settings settings) {
+    private void save(Settings settings) {
         try {
-            new Report(settings, results(), outcomes()).write(context, measurement.phone());
+            new Report(settings, results(), outcomes()).write(context, new Phone(context));
         } catch (IOException e) {
             Log.e(TAG, "results not written", e);
         }
