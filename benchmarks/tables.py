@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import arm, bridge, calibration, counts, int8_tables, prediction, pruning_scores, pruning_tables, qat
+from benchmarks import app, app_models, arm, bridge, calibration, counts, int8_tables, prediction, pruning_scores, pruning_tables, qat
 from benchmarks.markdown import table
 from benchmarks.results import FOLDER, Row, Rows
 
@@ -139,6 +139,8 @@ SECTIONS: dict[str, Callable[[Rows], str]] = {
     "arm": arm.page,
     "counts": counts.page,
     "prediction": prediction.page,
+    "app": app.page,
+    "app_models": app_models.page,
 }
 """Results file to the section made from it."""
 
