@@ -72,7 +72,7 @@ def count(net: Net, cpu: Machine, runner: Path) -> dict[str, Any]:
     words = ["--param", net.param, "--zero-weights", "--input", f"{net.input()}={channels},{height},{width}", "--fill", FILL]
     words += ["--marks", "--layers", "--cold", "--threads", 1, "--warmup", 0, "--runs", 1, *OPTIONS.get(cpu.core.name, ())]
     start = time.perf_counter()
-    regions = cpu.run([runner, *map(str, words)], timeout_s=LIMIT_S, what=net.name)
+    regions, _ = cpu.run([runner, *map(str, words)], timeout_s=LIMIT_S, what=net.name)
     return {"seconds": round(time.perf_counter() - start, 1), "qemu": cpu.version, "layers": list(_rows(net, regions))}
 
 

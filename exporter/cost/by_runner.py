@@ -56,5 +56,5 @@ def _run(load: Load, machine: Machine, runner: Path, more: Sequence[str], timeou
             if path.parent != folder:
                 (folder / name).symlink_to(path.resolve())
         words = [*model.words(str(folder / "model")), "--marks", "--threads", "1", "--warmup", str(WARMUP), *more]
-        regions, said = machine.run_telling([runner, *words], timeout_s=timeout_s, what=f"ncnn on {load.path.name}")
+        regions, said = machine.run([runner, *words], timeout_s=timeout_s, what=f"ncnn on {load.path.name}")
     return Ran(tuple(regions), str(json.loads(said)["version"]))

@@ -51,11 +51,7 @@ class Machine:
     plugin: Plugin
     caches: str | None = None
 
-    def run(self, program: Sequence[str | Path], *, timeout_s: float, what: str) -> list[Region]:
-        """As `run_telling`, without the program's words."""
-        return self.run_telling(program, timeout_s=timeout_s, what=what)[0]
-
-    def run_telling(
+    def run(
         self, program: Sequence[str | Path], *, root: Path | None = None, env: Mapping[str, str] | None = None, timeout_s: float, what: str
     ) -> tuple[list[Region], str]:
         """Run a program to its end, and give the regions that it marked and what it wrote to standard output.

@@ -61,7 +61,7 @@ def run_files(load: Load, files: Sequence[File], machine: Machine, root: Path, *
         said = [{"path": str(f.path), "patches": [(place, content.hex()) for place, content in f.patches]} for f in files]
         job = {"module": RUNTIMES[load.runtime], "options": load.options, "arrays": str(arrays), "warmup": WARMUP, "regions": regions}
         request.write_text(json.dumps({**job, "reply": str(reply), "files": said}))
-        found, _ = machine.run_telling(
+        found, _ = machine.run(
             [root / PYTHON, "-m", "exporter.cost.steady", request], root=root, env=_variables(root, machine), timeout_s=timeout_s,
             what=f"{load.runtime} on {load.path.name}",
         )  # fmt: skip

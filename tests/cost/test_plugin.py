@@ -28,7 +28,7 @@ def cpu(qemu: None) -> Machine:
 def test_a_loop_within_a_layer_within_an_inference(cpu, tmp_path):
     work = loop(1000, [FMUL, LDR, STP, LDP])
     words = [*mark(1, WHOLE), *mark(1, 0), *work, *mark(2, 0), *mark(2, WHOLE)]
-    layer, whole = cpu.run([program(words, tmp_path / "tiny")], timeout_s=LIMIT_S, what="tiny")
+    layer, whole = cpu.run([program(words, tmp_path / "tiny")], timeout_s=LIMIT_S, what="tiny")[0]
     assert (layer.layer, layer.depth, layer.threads) == (0, 1, 1)
     assert (whole.layer, whole.depth) == (WHOLE, 0)
     inner = Counts(
@@ -41,7 +41,7 @@ def test_a_loop_within_a_layer_within_an_inference(cpu, tmp_path):
 
 def test_counts_are_the_same_in_every_process(cpu, tmp_path):
     tiny = program([*mark(1, 3), *loop(60_000, [LDR]), *mark(2, 3)], tmp_path / "tiny")
-    first, second = (cpu.run([tiny], timeout_s=LIMIT_S, what="tiny") for _ in range(2))
+    first, second = (cpu.run([tiny], timeout_s=LIMIT_S, what="tiny")[0] for _ in range(2))
     assert first == second
     assert first[0].counts.total == 3 * 60_000 + 1 + 4
 
@@ -55,7 +55,7 @@ def test_misses_of_a_cache_that_is_read_through(qemu, tmp_path):
     with Store() as store:
         cpu = machine(store, ARM64, "cortex-a53", caches=True)
         tiny = program(words, tmp_path / "tiny", space=0x10000)
-        (region,) = cpu.run([tiny], timeout_s=LIMIT_S, what="tiny")
+        (region,) = cpu.run([tiny], timeout_s=LIMIT_S, what="tiny")[0]
     assert BASE == 0x40 << 16
     assert region.counts.loads == 3 * space
     assert region.counts.l1_misses == 3 * space
@@ -65,7 +65,7 @@ def test_misses_of_a_cache_that_is_read_through(qemu, tmp_path):
 def test_32_bit_arm_has_totals_alone(qemu, tmp_path):
     words = [*mark32(1, 2), 0xE3A02064, 0xE2522001, 0x1AFFFFFD, *mark32(2, 2)]  # mov r2, #100; subs r2, r2, #1; bne
     with Store() as store:
-        (region,) = machine(store, ARMV7, "cortex-a15").run([program32(words, tmp_path / "tiny")], timeout_s=LIMIT_S, what="tiny")
+        (region,) = machine(store, ARMV7, "cortex-a15").run([program32(words, tmp_path / "tiny")], timeout_s=LIMIT_S, what="tiny")[0]
     assert (region.layer, region.counts) == (2, Counts(total=1 + 200 + 4))
 
 
