@@ -19,6 +19,7 @@ from benchmarks.results import Results, Row, Rows, again
 from benchmarks.sources import work_folder
 from exporter.app.build import app_jars
 from exporter.app.compiled import compile_app
+from exporter.app.jars import onnxruntime_libraries
 from exporter.app.tools import find_tools
 from exporter.bundle import find_bundles
 from exporter.console import Console
@@ -35,7 +36,7 @@ TEXT = """## The Android app
 
 `mexport app build` with the embedded sample in three formats, in a process of its own. *First*: an empty cache but for ncnn's program
 (here with the kinds of layer named) and onnxruntime's package; the jars are in Maven's cache, the sample's bundles are built too. *Anew*:
-once more from such a cache, the same bytes or not. CPU seconds: of all processes together. Start: from nothing to the drawn list of
+once more from such a cache. CPU seconds: of all processes together. Start: from nothing to the drawn list of
 models, on a JVM (Robolectric), the first time in its process and again. No phone.
 
 """
@@ -54,26 +55,14 @@ def program(abi: str, layers: Sequence[str]) -> Runner:
         return find_runner(store, abi, layers) or build_runner(store, abi, layers=layers, console=Console())
 
 
-def build() -> Rows:
-    """First, again, with other bundles, and first once more."""
-    layers = len(program("arm64-v8a", LAYERS).facts["layers"]) or "all"
-    first = _made(_fresh("first"))
-    rows = {"build: first": first, "build: again": _made(folder() / "first"), "build: other bundles": _other(folder() / "first"),
-            "build: anew": _made(_fresh("anew"))}  # fmt: skip
-    same = {key: {"same_bytes": row["sha256"] == first["sha256"]} for key, row in rows.items() if key != "build: other bundles"}
-    return {key: {**_told(row), "layers": layers, **same.get(key, {})} for key, row in rows.items()}
-
-
-def _fresh(name: str) -> Path:
-    """A cache that holds ncnn's program and onnxruntime's package, no more."""
+def first(name: str) -> Row:
+    """From a cache that holds ncnn's program and onnxruntime's package, no more."""
     cache, runner = folder() / name, program("arm64-v8a", LAYERS)
     shutil.rmtree(cache, ignore_errors=True)
-    mexport("app", "setup", cache=cache)
-    for entry in list((cache / "tool").iterdir()):
-        if not (entry / "onnxruntime.aar").exists():
-            shutil.rmtree(entry)
-    shutil.copytree(runner.path.parent, cache / "tool" / runner.path.parent.name)
-    return cache
+    onnxruntime_libraries(find_tools(), "arm64-v8a", console=QUIET)
+    for entry in (runner.path.parent, *(f.parent for f in (Store().root / "tool").glob("*/onnxruntime.aar"))):
+        shutil.copytree(entry, cache / "tool" / entry.name)
+    return _told(_made(cache)) | {"layers": len(runner.facts["layers"]) or "all"}
 
 
 def _made(cache: Path, *bundles: Path, abi: str = "arm64-v8a") -> dict[str, Any]:
@@ -93,18 +82,19 @@ def _told(made: dict[str, Any]) -> Row:
         "seconds": round(made["seconds"], 2),
         "cpu_s": round(made["cpu_s"], 2),
         "mib": round(made["bytes"] / 2**20, 2),
+        "sha256": made["sha256"],
         "engines": made["engines"],
         "abis": made["abis"],
     }
 
 
-def _other(cache: Path) -> dict[str, Any]:
+def other_bundles(cache: Path) -> Row:
     """The same bundles under other names."""
     place = folder() / "renamed"
     shutil.rmtree(place, ignore_errors=True)
     for bundle in find_bundles(cache / "sample"):
         shutil.copytree(bundle.path, place / f"other-{bundle.path.name}")
-    return _made(cache, place)
+    return _told(_made(cache, place))
 
 
 SIZES = {
@@ -153,27 +143,41 @@ def start() -> Row:
 
 def page(rows: Rows) -> str:
     """The section of docs/benchmarks.md."""
-    lines = [_line(key, row) for key, row in rows.items()]
-    return TEXT + table(["what", "seconds", "CPU seconds", "MiB", "engines", "processors", "kinds of ncnn layer", "same bytes"], lines)
+    same = rows.get("first", {}).get("sha256")
+    lines = [_line(key, row, same) for key, row in rows.items()]
+    return TEXT + table(
+        ["what", "seconds", "CPU seconds", "MiB", "engines", "processors", "kinds of ncnn layer", "bytes of the first"], lines
+    )
 
 
-def _line(key: str, row: Row) -> list[str]:
+def _line(key: str, row: Row, same: str | None) -> list[str]:
     if "error" in row:
         return [key, row["error"][:120].replace("|", "/"), "", "", "", "", "", ""]
     if "first_ms" in row:
         return [f"start with {row['bundles']} bundles", f"{row['first_ms'] / 1000:.2f}, again {row['again_ms'] / 1000:.2f}", *[""] * 6]
-    same = "" if "same_bytes" not in row else "yes" if row["same_bytes"] else "no"
     engines, abis = ", ".join(row["engines"]), ", ".join(row["abis"])
-    return [key, f"{row['seconds']:.1f}", f"{row['cpu_s']:.1f}", f"{row['mib']:.1f}", engines, abis, str(row.get("layers", "")), same]
+    return [
+        key,
+        f"{row['seconds']:.1f}",
+        f"{row['cpu_s']:.1f}",
+        f"{row['mib']:.1f}",
+        engines,
+        abis,
+        str(row.get("layers", "")),
+        "yes" if row["sha256"] == same else "",
+    ]
 
 
 def main() -> None:
     """Everything."""
     results = Results("app", again=again())
-    results.fill_all(["build: first", "build: again", "build: other bundles", "build: anew"], build)
+    results.fill("first", partial(first, "first"))
+    results.fill("again", lambda: _told(_made(folder() / "first")))
+    results.fill("other bundles", partial(other_bundles, folder() / "first"))
     for which, (file_format, abi) in SIZES.items():
         results.fill(f"alone: {which}", partial(size, file_format, abi))
     results.fill("start", start)
+    results.fill("anew", partial(first, "anew"))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from tests.android.jvm import prepare, run_tests
 from tests.android.pictures import answers
 
 PICTURES = 50
+QEMU = "qemu-aarch64 -cpu cortex-a53"
 CHECK = re.compile(r"^CHECK (\{.*\})$", re.MULTILINE)
 SAME = re.compile(r"^TOP1 (\S+) (\d+) (\d+)$", re.MULTILINE)
 ONLY = ("dev.mexport.demo.measure.PicturesTest", "dev.mexport.demo.measure.EnginesTest#everyBundleGivesTheComputersOutputs")
@@ -35,7 +36,7 @@ FORMATS = ("onnx", "tflite", "ncnn")
 TEXT = """## The kit's models in the Android app
 
 Every Keras, SavedModel and ONNX model of the kit that has reference answers, in three formats: 50 pictures decoded, prepared and classified
-by the app's own classes with the real engines, on a JVM (ncnn: the app's program, built for this computer), against what this computer's
+by the app's own classes with the real engines, on a JVM (ncnn: the app's very program, under qemu), against what this computer's
 engines take the same files for. `rel`: the bundle's reference inputs in the app, largest difference over the largest output. A model that
 takes no pictures is compared on those only.
 
@@ -74,7 +75,7 @@ def _run(bundles: list[Bundle], files: list[Path]) -> dict[str, Row]:
     """Rows by the name of the bundle."""
     place = folder() / "models"
     shutil.rmtree(place, ignore_errors=True)
-    machine = jvm(place / "out", str(program("x86_64", ncnn_layers(bundles)).path))
+    machine = jvm(place / "out", f"{QEMU} {program('arm64-v8a', ncnn_layers(bundles)).path}")
     prepare(machine, bundles, place / "jvm", answers(bundles, files))
     run_tests(machine, place / "jvm", machine.out, only=ONLY)
     log = (machine.out / "jvm.log").read_text()

@@ -26,6 +26,8 @@ SIGNATURE = "com.toasttab.android:gummy-bears-api-26"
 FRAMEWORK = "org.robolectric:android-all"
 APP_DEFECT = "this is a defect of mexport's app; report it"
 HEAP = "-Xmx2g"
+DEX_LIMIT_S = 3600.0
+"""Half a minute of work, on a busy computer many times that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def _d8(tools: Tools, jars: Jars, android: Path, folder: Path, inputs: Sequence[
     words: list[str | Path] = [tools.java, HEAP, "-cp", jars["com.android.tools:r8"], "com.android.tools.r8.D8", "--release"]
     words += ["--min-api", MIN_API, "--lib", android, "--lib", tools.jdk, "--output", folder]
     words += [word for jar in beside for word in ("--classpath", jar)]
-    run([*words, *inputs], error=ToolError, hint=APP_DEFECT)
+    run([*words, *inputs], timeout_s=DEX_LIMIT_S, error=ToolError, hint=APP_DEFECT)
 
 
 def source_files(part: str) -> list[Path]:
