@@ -72,8 +72,8 @@ def parts(tools: Tools, private_cache: Path, tmp_path_factory: pytest.TempPathFa
         fcntl.flock(lock, fcntl.LOCK_EX)
         patch.setenv("MEXPORT_CACHE", str(common))
         jars = app_jars(tools, ("tflite",), ABI, TESTS, console=QUIET)
-        for abi in (*ABI, OTHER):
-            app_jars(tools, ("tflite",), (abi,), console=QUIET)
+        for engines, abi in ((("tflite",), *ABI), (("tflite",), OTHER), ((), OTHER)):
+            app_jars(tools, engines, (abi,), console=QUIET)
         fetch_jars(tools, LINT, console=QUIET)
         onnxruntime_libraries(tools, *ABI, console=QUIET)
         with Store() as store:
