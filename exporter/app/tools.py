@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from exporter.errors import ToolError
@@ -54,9 +55,7 @@ class Tools:
 
     def version(self) -> str:
         """What another build must have the same of to give the same bytes."""
-        compiler = run([self.javac, "-version"], error=ToolError)
-        resources = run([self.aapt2, "version"], error=ToolError)
-        return " ".join(filter(None, (w.strip() for w in (compiler.stdout, compiler.stderr, resources.stdout, resources.stderr))))
+        return f"{_said(self.javac, '-version')} {_said(self.aapt2, 'version')}"
 
 
 def find_tools(environment: Mapping[str, str] = os.environ) -> Tools:
@@ -114,8 +113,14 @@ def _newest(sdk: Path, kind: str) -> Path | None:
 
 
 def _require_java(javac: Path) -> None:
-    ran = run([javac, "-version"], error=ToolError)
-    told = re.search(r"javac (\d+)", ran.stdout + ran.stderr)
+    said = _said(javac, "-version")
+    told = re.search(r"javac (\d+)", said)
     if told is None or int(told[1]) < OLDEST_JAVA:
-        said = (ran.stdout + ran.stderr).strip()
         raise ToolError(f"{javac} is {said}; Java {OLDEST_JAVA} or newer is needed", hint=f"apt-get install {PACKAGES['javac']}")
+
+
+@cache
+def _said(program: Path, word: str) -> str:
+    """What a program says of itself; asked once, since a JVM takes its time to start."""
+    ran = run([program, word], error=ToolError)
+    return " ".join(filter(None, (ran.stdout.strip(), ran.stderr.strip())))
