@@ -159,13 +159,15 @@ def _place(b: Mapping[str, Any]) -> str:
 
 
 def _equality(host: Mapping[str, Any]) -> str:
+    from exporter.proving.arm import UNTOLD
     from exporter.proving.begins import named
 
     if host["equal"]:
         return "equal to this computer's outputs, bit for bit"
     steps = f", by up to {host['steps']} step{'s' * (host['steps'] != 1)}" if host["steps"] is not None else ""
-    begins = f"it begins in {named(host['begins'])}" if host["begins"] else "no layer that can be looked into differs"
-    return f"{100 * host['differing']:.2g} % of the outputs differ from this computer's{steps}; {begins}"
+    told = f"it begins in {named(host['begins'])}" if host["begins"] else "no layer that can be looked into differs"
+    begins = UNTOLD if host["begins"] is None else told
+    return f"{100 * host['differing']:.3g} % of the outputs differ from this computer's{steps}; {begins}"
 
 
 def view_text(view: Sequence[Mapping[str, Any]]) -> str:

@@ -28,6 +28,7 @@ Look = Callable[[Child, Mapping[str, Array]], Inside | None]
 """Runs a file layer by layer in an engine that has it open, on inputs by source name; None where its layers cannot be told."""
 
 Facts = dict[str, Any]
+UNTOLD = "its layers cannot be told, as the source or its graph in the cache has gone"
 
 
 def on_arm(
@@ -45,7 +46,7 @@ def on_arm(
     subject, few = bundled(bundle, threads), _first(kept)
     for launcher in launchers:
         launcher.platform.require_engine(subject.runtime)
-    asked = _Asked(bundle, subject, few, look)
+    asked = _Asked(bundle, subject, few, look, None if bundle.manifest["precision"] in EXACT else _here(subject, few))
     return [_entry(asked, launcher) for launcher in launchers]
 
 
@@ -53,28 +54,32 @@ def _first(kept: Reference) -> Reference:
     return Reference(*({name: x[:SAMPLES] for name, x in part.items()} for part in (kept.inputs, kept.reference, kept.graph)))
 
 
+def _here(subject: Subject, kept: Reference) -> dict[str, Array]:
+    with subject.open() as engine:
+        return subject.run(engine, kept.inputs)
+
+
 @dataclass(frozen=True)
 class _Asked:
-    """What is run on each core, and what it gives on this computer, run when first asked for."""
+    """What is run on each core, and what an integer file gives on this computer: its outputs, and its layers when first asked for."""
 
     bundle: Bundle
     subject: Subject
     kept: Reference
     look: Look
-
-    @property
-    def exact(self) -> bool:
-        return self.bundle.manifest["precision"] in EXACT
-
-    @cached_property
-    def here(self) -> dict[str, Array]:
-        with self.subject.open() as engine:
-            return self.subject.run(engine, self.kept.inputs)
+    here: dict[str, Array] | None
 
     @cached_property
     def inside_here(self) -> Inside | None:
         with self.subject.open() as engine:
+            return self.inside(engine)
+
+    def inside(self, engine: Child) -> Inside | None:
+        """The layers; an engine that gave its outputs and fails on the way to inner values leaves the verdict without names."""
+        try:
             return self.look(engine, self.kept.inputs)
+        except EngineError:
+            return None
 
 
 def _entry(asked: _Asked, launcher: ContainerLauncher) -> Facts:
@@ -91,33 +96,35 @@ def _entry(asked: _Asked, launcher: ContainerLauncher) -> Facts:
 def _judged(asked: _Asked, launcher: ContainerLauncher, engine: Child, facts: Facts) -> Facts:
     subject, kept, manifest = asked.subject, asked.kept, asked.bundle.manifest
     got = subject.run(engine, kept.inputs)
-    ends = {p["source_name"]: p.get("ends_in") if asked.exact else None for p in manifest["outputs"]}
+    exact = asked.here is None
+    ends = {p["source_name"]: p.get("ends_in") if exact else None for p in manifest["outputs"]}
     half = launcher.half and bool(subject.options.get("use_fp16_arithmetic"))
     parity, fidelity = (findings(ends, reference, got, half=half) for reference in (kept.graph, kept.reference))
     facts = {
         **facts, **{key: engine.facts[key] for key in ("engine", "version")}, "samples": len(next(iter(kept.inputs.values()))),
         "parity": as_dicts(parity), "fidelity": as_dicts(fidelity), "begins": [],
-        "host": None if asked.exact else _beside_host(asked, engine, got),
+        "host": None if asked.here is None else _beside_host(asked, engine, asked.here, got),
     }  # fmt: skip
     against = {"the graph it was written from": parity}
-    lost = not asked.exact or manifest.get("compression") is not None
+    lost = not exact or manifest.get("compression") is not None
     whole = against if lost else {**against, "the source's own outputs": fidelity}
     limits = Limits(**manifest["limits"])
     verdict = judged({**facts, "name": f"{subject.name} {_there(facts)}"}, whole, limits)
     if not verdict["ok"]:
-        inside = asked.look(engine, kept.inputs)
+        inside = asked.inside(engine)
         begins = inside.wrong(limits) if inside else []
         verdict["begins"] = [b.as_dict() for b in begins]
-        verdict["verdict"] += _begins(begins)
+        verdict["verdict"] += _begins(begins) if inside else f"; {UNTOLD}"
     return {**verdict, "name": subject.name}
 
 
-def _beside_host(asked: _Asked, engine: Child, got: Mapping[str, Array]) -> Facts:
+def _beside_host(asked: _Asked, engine: Child, here: Mapping[str, Array], got: Mapping[str, Array]) -> Facts:
     """An integer file's outputs there against those on this computer; where they differ, the layers in which that begins."""
-    facts = equality(asked.subject, asked.here, got)
-    there = None if facts["equal"] else asked.look(engine, asked.kept.inputs)
-    begins = there.differing(asked.inside_here) if there and asked.inside_here else []
-    return {**facts, "begins": [b.as_dict() for b in begins]}
+    facts = equality(asked.subject, here, got)
+    there = None if facts["equal"] else asked.inside(engine)
+    if facts["equal"] or there is None or asked.inside_here is None:
+        return {**facts, "begins": [] if facts["equal"] else None}
+    return {**facts, "begins": [b.as_dict() for b in there.differing(asked.inside_here)]}
 
 
 def _there(facts: Facts) -> str:

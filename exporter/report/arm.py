@@ -37,5 +37,5 @@ def _worst(found: Facts) -> tuple[str, str]:
 def _host(host: Facts | None) -> str:
     if host is None:
         return ""
-    begins = ", ".join(b["layer"] for b in host.get("begins", ())[:MOST_NAMED])
-    return "equal" if host["equal"] else f"{100 * host['differing']:.2g} % differ" + (f", from {begins} on" if begins else "")
+    begins = ", ".join(b["layer"] for b in (host.get("begins") or ())[:MOST_NAMED])
+    return "equal" if host["equal"] else f"{100 * host['differing']:.3g} % differ" + (f", from {begins} on" if begins else "")
