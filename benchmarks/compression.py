@@ -19,12 +19,15 @@ from benchmarks.results import Results, again, wanted
 RESNET8_TRAINING = (("distill", "logits"), ("views", 4), ("patience", 1000))
 """Found on 23,000 of the training pictures, judged on the other 2,000."""
 
+TAYLOR = (("score", "taylor"), ("scope", "global"))
+"""Of five ways the one that kept most right on 307 held-out training pictures of flowers, repaired and not yet trained."""
+
 CASES = {
     "resnet8-half": Case(RESNET8, 0.5, 84.5, 60, (80, 84), channel_step=4, over_scratch=1.0, train=(*RESNET8_TRAINING, ("rate", 4e-3))),
     "resnet8-quarter": Case(RESNET8, 0.25, 80.0, 60, (64, 68), channel_step=4, over_scratch=1.0, train=(*RESNET8_TRAINING, ("rate", 8e-3))),
     "resnet20-half": Case(RESNET20, 0.5, 90.0, 60, train=(("views", 4), ("rate", 1e-3))),
     "resnet56-half": Case(RESNET56, 0.5, 92.0, 360, train=(("views", 4), ("rate", 1e-3))),
-    "flowers": Case(FLOWERS, 0.5, 86.0, 30, (60, 60), train=(("views", 8), ("patience", 1000)), timed=True),
+    "flowers": Case(FLOWERS, 0.575, 86.0, 30, (60, 60), pruning=TAYLOR, train=(("label_weight", 0.0), ("choose", "loss")), timed=True),
 }
 
 
@@ -57,6 +60,7 @@ def measure(results: Results, name: str, case: Case) -> None:
         if again():
             for arm in arms:
                 shutil.rmtree(folder_of(name, arm, seed), ignore_errors=True)
+                results.rows.pop(f"{name} {arm} {seed}", None)
         left = [arm for arm in arms if not (folder_of(name, arm, seed) / "row.json").exists()]
         if left:
             run_arms(name, left, seed, minutes)

@@ -26,7 +26,7 @@ from exporter.graph import Graph, attr
 from exporter.graph.evaluate import Evaluator
 from exporter.graph.files import load_graph, save_graph
 from exporter.pruning.prune import Settings, prune
-from exporter.pruning.widths import Budget, Measure
+from exporter.pruning.widths import Budget, Measure, Scope
 from exporter.train.fit import fit
 from exporter.train.history import Progress, Tick, Trained
 from exporter.train.separate import separate
@@ -52,7 +52,8 @@ class Case:
         seeds: How many runs.
         channel_step: Widths are multiples of it.
         over_scratch: Points that the pruned net must be above the same architecture trained from fresh weights; None: no control.
-        train: More of the settings.
+        pruning: Settings of `PruneChannels` that are not the usual ones.
+        train: More of the settings of the training.
         timed: Whether latencies in onnxruntime and LiteRT are compared as well.
     """
 
@@ -64,8 +65,14 @@ class Case:
     seeds: int = 1
     channel_step: int = 8
     over_scratch: float | None = None
+    pruning: tuple[tuple[str, Any], ...] = ()
     train: tuple[tuple[str, Any], ...] = ()
     timed: bool = False
+
+    @property
+    def pass_(self) -> PruneChannels:
+        """What prunes."""
+        return PruneChannels(macs=self.share, **dict(self.pruning))
 
 
 def folder_of(name: str, arm: str, seed: int) -> Path:
@@ -77,8 +84,10 @@ def smaller(case: Case, net: Net, seed: int) -> Graph:
     """The net, pruned and repaired."""
     x, _ = net.train.pick(REPAIR_SAMPLES)
     samples = {p.name: p.to_graph(x[p.source_name]) for p in net.graph.inputs}
-    chosen = scorer(PruneChannels(macs=case.share).score, net.graph, Evidence(samples, net.train, net.graph, seed))
-    return prune(net.graph, Settings(Budget(Measure.MACS, case.share), chosen, channel_step=case.channel_step, seed=seed), samples).graph
+    told = case.pass_
+    chosen, budget = scorer(told.score, net.graph, Evidence(samples, net.train, net.graph, seed)), Budget(Measure.MACS, case.share)
+    settings = Settings(budget, chosen, Scope(told.scope), channel_step=case.channel_step, seed=seed)
+    return prune(net.graph, settings, samples).graph
 
 
 def afresh(graph: Graph, seed: int) -> Graph:
@@ -155,7 +164,7 @@ def tested(name: str, case: Case, arm: str, seed: int) -> Row:
     folder, net = folder_of(name, arm, seed), opened(case.model)
     graph = load_graph(folder / "graph")
     latency = {"latency": ratios(net.graph, graph, net.train)} if case.timed else {}
-    return {**json.loads((folder / "row.json").read_text()), **right_answers(graph, net.test), **latency}
+    return {**json.loads((folder / "row.json").read_text()), "score": case.pass_.score, **right_answers(graph, net.test), **latency}
 
 
 def right_answers(graph: Graph, data: Dataset) -> Row:
