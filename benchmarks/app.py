@@ -35,8 +35,8 @@ START = re.compile(r"^START (\w+) (\d+) (\S+)$", re.MULTILINE)
 TEXT = """## The Android app
 
 `mexport app build` with the embedded sample in three formats, in a process of its own. *First*: an empty cache but for ncnn's program
-(here with the kinds of layer named) and onnxruntime's package; the jars are in Maven's cache, the sample's bundles are built too. *Anew*:
-once more from such a cache. CPU seconds: of all processes together. Start: from nothing to the drawn list of
+(here with the kinds of layer named) and onnxruntime's package; the jars are in Maven's cache, the sample's bundles are built too.
+Other work went on beside it. CPU seconds: of all processes together. Start: from nothing to the drawn list of
 models, on a JVM (Robolectric), the first time in its process and again. No phone.
 
 """
@@ -55,9 +55,9 @@ def program(abi: str, layers: Sequence[str]) -> Runner:
         return find_runner(store, abi, layers) or build_runner(store, abi, layers=layers, console=Console())
 
 
-def first(name: str) -> Row:
+def first() -> Row:
     """From a cache that holds ncnn's program and onnxruntime's package, no more."""
-    cache, runner = folder() / name, program("arm64-v8a", LAYERS)
+    cache, runner = folder() / "first", program("arm64-v8a", LAYERS)
     shutil.rmtree(cache, ignore_errors=True)
     onnxruntime_libraries(find_tools(), "arm64-v8a", console=QUIET)
     for entry in (runner.path.parent, *(f.parent for f in (Store().root / "tool").glob("*/onnxruntime.aar"))):
@@ -82,7 +82,6 @@ def _told(made: dict[str, Any]) -> Row:
         "seconds": round(made["seconds"], 2),
         "cpu_s": round(made["cpu_s"], 2),
         "mib": round(made["bytes"] / 2**20, 2),
-        "sha256": made["sha256"],
         "engines": made["engines"],
         "abis": made["abis"],
     }
@@ -143,41 +142,29 @@ def start() -> Row:
 
 def page(rows: Rows) -> str:
     """The section of docs/benchmarks.md."""
-    same = rows.get("first", {}).get("sha256")
-    lines = [_line(key, row, same) for key, row in rows.items()]
-    return TEXT + table(
-        ["what", "seconds", "CPU seconds", "MiB", "engines", "processors", "kinds of ncnn layer", "bytes of the first"], lines
-    )
+    lines = [_line(key, row) for key, row in rows.items()]
+    return TEXT + table(["what", "seconds", "CPU seconds", "MiB", "engines", "processors", "kinds of ncnn layer"], lines)
 
 
-def _line(key: str, row: Row, same: str | None) -> list[str]:
+def _line(key: str, row: Row) -> list[str]:
     if "error" in row:
-        return [key, row["error"][:120].replace("|", "/"), "", "", "", "", "", ""]
+        return [key, row["error"][:120].replace("|", "/"), "", "", "", "", ""]
     if "first_ms" in row:
-        return [f"start with {row['bundles']} bundles", f"{row['first_ms'] / 1000:.2f}, again {row['again_ms'] / 1000:.2f}", *[""] * 6]
+        return [f"start with {row['bundles']} bundles", f"{row['first_ms'] / 1000:.2f}, again {row['again_ms'] / 1000:.2f}", *[""] * 5]
     engines, abis = ", ".join(row["engines"]), ", ".join(row["abis"])
-    return [
-        key,
-        f"{row['seconds']:.1f}",
-        f"{row['cpu_s']:.1f}",
-        f"{row['mib']:.1f}",
-        engines,
-        abis,
-        str(row.get("layers", "")),
-        "yes" if row["sha256"] == same else "",
-    ]
+    figures = [f"{row['seconds']:.1f}", f"{row['cpu_s']:.1f}", f"{row['mib']:.1f}"]
+    return [key, *figures, engines, abis, str(row.get("layers", ""))]
 
 
 def main() -> None:
     """Everything."""
     results = Results("app", again=again())
-    results.fill("first", partial(first, "first"))
+    results.fill("first", first)
     results.fill("again", lambda: _told(_made(folder() / "first")))
     results.fill("other bundles", partial(other_bundles, folder() / "first"))
     for which, (file_format, abi) in SIZES.items():
         results.fill(f"alone: {which}", partial(size, file_format, abi))
     results.fill("start", start)
-    results.fill("anew", partial(first, "anew"))
 
 
 if __name__ == "__main__":
