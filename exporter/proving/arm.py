@@ -28,7 +28,7 @@ Look = Callable[[Child, Mapping[str, Array]], Inside | None]
 """Runs a file layer by layer in an engine that has it open, on inputs by source name; None where its layers cannot be told."""
 
 Facts = dict[str, Any]
-UNTOLD = "its layers cannot be told, as the source or its graph in the cache has gone"
+UNTOLD = "its layers cannot be told: the source or its cached graph has gone, or the engine failed on the way to them"
 
 
 def on_arm(

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from exporter.parity import decibels
+from exporter.proving.begins import MOST_NAMED
 from exporter.report.markdown import table
 
 Facts = Mapping[str, Any]
-MOST_NAMED = 3
 
 
 def arm(m: Facts) -> str:
