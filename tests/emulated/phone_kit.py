@@ -112,7 +112,7 @@ def start_phone(docker: Docker, *, disk_mib: int = 64) -> Container:
     """A phone with a disk of its own, and adb connected to it."""
     port = next(PORTS)
     container = docker.client.containers.run(
-        IMAGE, ["/bin/sh", "-c", START], detach=True, platform="linux/arm64", labels=docker.labels(), mem_limit="1g",
+        IMAGE, ["/bin/sh", "-c", START], detach=True, platform="linux/arm64", mem_limit="1g",
         ports={"5555/tcp": ("127.0.0.1", port)}, tmpfs={FOLDER: f"size={disk_mib}m,mode=1777,exec"},
     )  # fmt: skip
     phone = Container(f"127.0.0.1:{port}", container)
