@@ -2,10 +2,14 @@
 
     python -m benchmarks.export_time [mobilenet_v2 vgg16] [--again]
 
-The ONNX sources are those that tf2onnx makes from the same nets. Best of five runs: the machine's other work only adds.
+The ONNX sources are those that tf2onnx makes from the same nets. Best of five runs: the machine's other work only adds. What a Keras
+source adds is TensorFlow's start, which has a row of its own: a fresh process that imports it and Keras, as our child does.
 """
 
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -29,20 +33,27 @@ def measure(name: str, source: Path, file_format: str) -> Row:
     return {"seconds": min(seconds), "all_seconds": seconds, "peak_rss_bytes": max(peak), "weight_bytes": weights}
 
 
-def measure_help() -> Row:
-    """Wall time of `mexport --help` in a fresh process."""
+def timed(work: Callable[[], object]) -> Row:
+    """Wall time of some work that starts a fresh process."""
     seconds = []
     for _ in range(2 * RUNS):
         start = time.perf_counter()
-        mexport("--help")
+        work()
         seconds.append(time.perf_counter() - start)
     return {"seconds": min(seconds), "all_seconds": seconds}
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow and Keras in a process of their own."""
+    code = "from exporter.sources.keras.loading import framework; framework('keras')"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def main() -> None:
     """Both nets, or those named."""
     results = Results("export_time", again=again())
-    results.fill("--help", measure_help)
+    results.fill("--help", lambda: timed(lambda: mexport("--help")))
+    results.fill("tensorflow", lambda: timed(start_tensorflow))
     for name in wanted(NETS):
         for kind in ("onnx", "keras"):
             for file_format in TARGETS:

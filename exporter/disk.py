@@ -28,6 +28,9 @@ REASONS = {
 }
 """errno to the words for it: failures of the place, not of the program."""
 
+CUT_SHORT = " requested and "
+"""How numpy's tofile says that a disk took but part of an array; it gives no errno."""
+
 DRAFT = ".mexport-draft-"
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 _HERE = -100  # AT_FDCWD
@@ -35,11 +38,12 @@ _HERE = -100  # AT_FDCWD
 
 def as_disk_error(problem: OSError, where: Path | str | None = None) -> DiskError | None:
     """A DiskError for a failure of the disk, None for any other."""
-    if problem.errno not in REASONS:
+    number = errno.ENOSPC if CUT_SHORT in str(problem) else problem.errno
+    if number not in REASONS:
         return None
     place = where or problem.filename
     return DiskError(
-        f"{REASONS[problem.errno]}{f': {place}' if place else ''}",
+        f"{REASONS[number]}{f': {place}' if place else ''}",
         hint="free some space, or give another folder with -o (bundles) or $MEXPORT_CACHE (cache)",
     )
 

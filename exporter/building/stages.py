@@ -18,11 +18,11 @@ from exporter.data import InputSpec
 from exporter.errors import MexportError, SourceError
 from exporter.graph import Graph, Port, shape_of
 from exporter.graph.carry import carry
-from exporter.graph.files import load_graph, save_graph
+from exporter.graph.files import load_graph
 from exporter.graph.qdq import Quantization
 from exporter.graph.strip import is_quantized, strip
 from exporter.passes.run import clean, fold
-from exporter.sources.open import LoadOptions, Source
+from exporter.sources.open import FrameworkSource, LoadOptions, Source
 from exporter.store import Store
 
 Step = dict[str, Any]
@@ -31,15 +31,13 @@ Step = dict[str, Any]
 
 def raw_graph(source: Source, options: LoadOptions, store: Store) -> Graph:
     """The source as a Graph; from the store where a framework would have to start. An .onnx is read afresh, which is quicker."""
-    if source.info.format == "onnx":
-        return _load(source)
+    if not isinstance(source, FrameworkSource):
+        return _told(source, source.load)
     key = source_key(source.info.sha256, options, store)
     found = store.get("graph", key)
     if found is None:
-        graph = _load(source)
         with store.put("graph", key) as folder:
-            save_graph(graph, folder)
-        return graph
+            return _told(source, lambda: source.load_into(folder))
     graph = load_graph(found)
     graph.name = source.name
     return graph
@@ -50,10 +48,10 @@ def source_key(source_sha256: str, options: LoadOptions, store: Store) -> str:
     return store.key("graph", **identity(source_sha256, replace(options, name=None)))
 
 
-def _load(source: Source) -> Graph:
+def _told(source: Source, load: Callable[[], Graph]) -> Graph:
     """Load; what another project's reader says about a damaged file becomes a sentence of ours."""
     try:
-        return source.load()
+        return load()
     except (MexportError, OSError, MemoryError):
         raise
     except Exception as problem:

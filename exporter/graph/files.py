@@ -6,14 +6,20 @@ from pathlib import Path
 
 import onnx_ir as ir
 
+from exporter.disk import disk_errors
 from exporter.graph.model import Graph, Port
 
 
 def save_graph(graph: Graph, folder: Path) -> None:
-    """Write a graph into an existing folder."""
-    ir.save(graph.model, folder / "graph.onnx", external_data="weights.bin", size_threshold_bytes=1024)
+    """Write a graph into an existing folder.
+
+    Raises:
+        DiskError: If the disk is full.
+    """
     ports = {"name": graph.name, "inputs": [asdict(p) for p in graph.inputs], "outputs": [asdict(p) for p in graph.outputs]}
-    (folder / "ports.json").write_text(json.dumps(ports))
+    with disk_errors(folder):
+        ir.save(graph.model, folder / "graph.onnx", external_data="weights.bin", size_threshold_bytes=1024)
+        (folder / "ports.json").write_text(json.dumps(ports))
 
 
 def load_graph(folder: Path) -> Graph:

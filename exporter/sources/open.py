@@ -24,7 +24,12 @@ __all__ = ["LoadOptions", "Source", "SourceInfo", "open_source"]
 LIMIT_S = 900.0
 """Time limit of one call into a source's framework, in seconds."""
 
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1"}
+_ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1",
+    "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+}  # fmt: skip
+"""Of the child: quiet, the same arithmetic everywhere, and big memory that is freed kept for what is allocated next. Keras holds
+each weight several times for a moment while it loads, and fresh pages cost more time than all else there."""
 
 
 class Source(ABC):
@@ -70,7 +75,7 @@ class Source(ABC):
         if self._child is None:
             setup = {"path": str(self.info.path.resolve()), "options": self.options.to_json()}
             what = f"{self.info.framework} on {self.info.path.name}"
-            env = {k: v for k, v in _QUIET.items() if k not in os.environ}
+            env = {k: v for k, v in _ENVIRONMENT.items() if k not in os.environ}
             self._child = Child(module, setup, what=what, timeout_s=LIMIT_S, error=SourceError, env=env)
         return self._child
 
@@ -95,13 +100,19 @@ class FrameworkSource(Source):
         self.module = module
 
     def load(self) -> Graph:
-        """The Graph that the child wrote; its weights stay mapped to a file that is already unlinked."""
+        """The Graph; its weights stay mapped to a file that is already unlinked."""
         with tempfile.TemporaryDirectory(prefix="mexport-source-") as folder:
-            self._framework().call("load", folder=folder)
-            graph = load_graph(Path(folder))
-            for value in graph.model.graph.initializers.values():
-                if value.const_value is not None:
-                    value.const_value.numpy()  # maps the file; reads nothing yet
+            return self.load_into(Path(folder))
+
+    def load_into(self, folder: Path) -> Graph:
+        """The Graph, which the child writes into an existing folder; its weights stay mapped there, wherever the folder goes.
+
+        Raises:
+            SourceError: If the model cannot be read or is refused.
+            DiskError: If it cannot be written.
+        """
+        self._framework().call("load", folder=str(folder))
+        graph = load_graph(folder)
         graph.name = self.name
         return graph
 

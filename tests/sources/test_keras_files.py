@@ -19,11 +19,13 @@ import pytest
 import tf_keras
 
 from exporter.child import Child
-from exporter.errors import SourceError, UsageError
+from exporter.errors import DiskError, SourceError, UsageError
 from exporter.graph import shape_of
 from exporter.graph.evaluate import evaluate
 from exporter.graph.files import load_graph
 from exporter.sources.keras import Session
+from exporter.sources.keras.loading import load_stored
+from exporter.sources.keras.stored import read_stored
 from exporter.sources.options import LoadOptions
 
 pytestmark = [
@@ -244,3 +246,29 @@ def test_foreign_function_in_config_is_refused(tmp_path: Path) -> None:
         file.attrs["model_config"] = json.dumps(config)
     with pytest.raises(SourceError, match=r"os\.system"):
         Session(str(tmp_path / "m.h5"))
+
+
+def test_a_big_file_gives_the_same_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    model = keras.Sequential([
+        keras.Input((6, 6, 3)), keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization(), keras.layers.Flatten(),
+        keras.layers.Dense(5, kernel_initializer=keras.initializers.Orthogonal()),
+    ])  # fmt: skip
+    model.set_weights([rng.uniform(0.1, 1, w.shape) for w in model.get_weights()])
+    model.compile("adam", "mse")
+    model.save(tmp_path / "net.keras")
+    stored = read_stored(tmp_path / "net.keras")
+    whole = load_stored(stored)
+    monkeypatch.setattr("exporter.sources.keras.loading.BIG_BYTES", 0)
+    big = load_stored(stored)
+    assert [w.path for w in big.weights] == [w.path for w in whole.weights]
+    for one, other in zip(big.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_graph_that_the_disk_has_no_room_for(small_disk: Path) -> None:
+    model = keras.Sequential([keras.Input((512,)), keras.layers.Dense(1024)])
+    model.save(small_disk.parent / "wide.keras")
+    setup = {"path": str(small_disk.parent / "wide.keras")}
+    with Child("sources.keras", setup, what="wide.keras") as child, pytest.raises(DiskError, match="the disk is full"):
+        child.call("load", folder=str(small_disk))

@@ -70,8 +70,12 @@ def map_leaves(tree: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def array(variable: Any) -> Array:
-    """A weight or constant of either framework as float32."""
-    return np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable).astype(np.float32, copy=False)
+    """A weight or constant of either framework as float32; a weight that is float32 is not copied and may not be written to."""
+    if not hasattr(variable, "numpy"):
+        return np.asarray(variable, np.float32)
+    import tensorflow as tf
+
+    return np.asarray(memoryview(tf.cast(tf.convert_to_tensor(variable), tf.float32)))
 
 
 def optional_array(variable: Any) -> Array | None:

@@ -2,13 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-
 from exporter.array import Array
 from exporter.sources.keras.activations import activation
 from exporter.sources.keras.builder import Builder
 from exporter.sources.keras.call import Call, Handler, array
-from exporter.sources.keras.layout import arrange, channel_perm, identity, order
+from exporter.sources.keras.layout import arrange, channel_perm, follow, identity
 from exporter.sources.keras.tensor import RefusedError, Tensor
 
 
@@ -24,9 +22,8 @@ def dense(b: Builder, x: Tensor, kernel: Array, bias: Array | None, *, owner: An
         role: Prefix of the weights' names.
     """
     if x.rank == 2:
-        packing = order(x)
-        weight = kernel.T if packing is None else np.take(kernel.T, packing, axis=1)
-        return b.one("Gemm", [x, b.constant(f"{role}kernel", weight, owner), *_bias(b, bias, owner, role)], identity(2), transB=1)
+        rows = b.constant(f"{role}kernel", follow(x, kernel).T, owner)
+        return b.one("Gemm", [x, rows, *_bias(b, bias, owner, role)], identity(2), transB=1)
     if x.rank == 4 or (x.rank == 3 and x.perm[-1] != 2):
         x = arrange(b, x, channel_perm(x.rank, -1))
         n = x.rank - 2

@@ -48,13 +48,19 @@ def _only_unit_axes_move(shape: Sequence[int], order: Sequence[int]) -> bool:
     return order[0] == 0 and (real := [i for i in order[1:] if shape[i] > 1]) == sorted(real)
 
 
-def order(x: Tensor) -> Array | None:
-    """Of a packed tensor: element j of its axis 1 is Keras element order[j]; None when they lie as Keras has them."""
+def follow(x: Tensor, rows: Array) -> Array:
+    """A matrix with a row for each Keras element of a tensor of rank 2: its rows in the order in which these lie there."""
     if x.packed is None:
-        return None
+        return rows
     dims, perm = x.packed
     keras = [dims[perm.index(a) - 1] for a in range(1, len(perm))]
-    return np.arange(prod(dims)).reshape(keras).transpose([a - 1 for a in perm[1:]]).ravel()
+    lies = rows.T.reshape(-1, *keras).transpose(0, *perm[1:])
+    return lies.reshape(-1, prod(dims)).T
+
+
+def order(x: Tensor) -> Array | None:
+    """Of a packed tensor: element j of its axis 1 is Keras element order[j]; None when they lie as Keras has them."""
+    return None if x.packed is None else follow(x, np.arange(prod(x.packed[0]))[:, None]).ravel()
 
 
 def unpack(b: Builder, x: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", "CUDA
 
 WEIGHTS = "model.weights.h5"
 BIG_BYTES = 200_000_000
+ZEROS: dict[str, Any] = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
 
 
 def framework(name: str) -> ModuleType:
@@ -60,13 +61,22 @@ def _open(keras: Any, stored: Stored, custom_objects: dict[str, Any], trust: boo
 
 
 def _open_big(keras: Any, stored: Stored, custom_objects: dict[str, Any], trust: bool) -> Any:
-    """The same in two steps, for Keras would hold the whole archive in memory beside the weights."""
-    config = {k: v for k, v in stored.config.items() if k != "compile_config"}
+    """The same in two steps: Keras would draw random numbers for the weights, and hold the whole archive in memory beside them."""
+    config = _unfilled({k: v for k, v in stored.config.items() if k != "compile_config"})
     model = keras.saving.deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=not trust)
     with tempfile.TemporaryDirectory(prefix="mexport-") as folder, zipfile.ZipFile(stored.path) as archive:
         archive.extract(WEIGHTS, folder)
         model.load_weights(os.path.join(folder, WEIGHTS))
     return model
+
+
+def _unfilled(config: Any) -> Any:
+    """A config, or a part of one, by which every weight begins as zeros."""
+    if isinstance(config, list):
+        return [_unfilled(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    return {k: ZEROS if k.endswith("_initializer") and isinstance(v, dict) else _unfilled(v) for k, v in config.items()}
 
 
 def _suffixed(stored: Stored) -> str:
