@@ -78,10 +78,17 @@ def run(arguments: Sequence[str]) -> int:
             if type(problem).__name__ == "NoArgsIsHelpError":
                 typer.echo(problem.format_message())
                 raise typer.Exit(2) from None
-            hint = "see `mexport --help`, or `mexport COMMAND --help`"
-            raise UsageError(problem.format_message(), hint=hint) from None
+            raise UsageError(problem.format_message(), hint=_hint(problem)) from None
 
     return ending(work, settings) or result
+
+
+def _hint(problem: Exception) -> str:
+    """What to do about a command line that cannot be parsed."""
+    option, context = getattr(problem, "option_name", None), getattr(problem, "ctx", None)
+    if option and context is not None and context.parent is None:
+        return f"options stand behind the command: mexport COMMAND {option}"
+    return f"see `{context.command_path if context is not None else 'mexport COMMAND'} --help`"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -32,6 +32,18 @@ def test_errors_are_two_lines_and_an_exit_code(words, code, said):
     assert ended.out == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("-v", "build"), "options stand behind the command: mexport COMMAND -v"),
+        (("build", "--bogus"), "see `mexport build --help`"),
+        (("targets", "shw"), "see `mexport targets --help`"),
+    ],
+)
+def test_the_hint_names_the_command_to_ask(words, hint):
+    assert mexport(*words).err.strip().endswith(f"hint: {hint}")
+
+
 def test_errors_in_json_too():
     ended = mexport("targets", "show", "ncnn-amr64", "--json")
     assert ended.facts["error"] == {
