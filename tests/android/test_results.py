@@ -97,7 +97,8 @@ def test_cores_are_named_as_elsewhere() -> None:
 
 
 def test_the_table_says_what_does_not_count() -> None:
-    check = {"name": "net", "passed": False, "rel": 0.5, "sqnr_db": 3.0, "top1_agreement": 0.5, "samples": 8, "error": None}
+    check = {"name": "net", "artifact_sha256": "0" * 64, "passed": False, "rel": 0.5, "sqnr_db": 3.0, "top1_agreement": 0.5, "samples": 8,
+             "error": None}  # fmt: skip
     text = app_text({**REPORT, "results": [{**RESULT, "valid": False, "reasons": ["throttled"]}], "checks": [check]})
     assert "throttled" in text
     assert "outputs WRONG: rel 5.0e-01, 3 dB, 8 samples" in text

@@ -5,6 +5,7 @@ import android.app.Instrumentation;
 import android.content.Context;
 import android.content.Intent;
 import android.os.Bundle;
+import dev.mexport.demo.engine.EngineException;
 import dev.mexport.demo.measure.Cancel;
 import dev.mexport.demo.measure.Check;
 import dev.mexport.demo.measure.Measurement;
@@ -51,7 +52,7 @@ public final class Headless extends Instrumentation {
             screen.finish();
             finish(Activity.RESULT_OK, last);
         } catch (BundleException | IOException | JSONException | InterruptedException | RuntimeException e) {
-            last.putString("error", e.getMessage() == null ? e.toString() : e.getMessage().replace('\n', ' '));
+            last.putString("error", EngineException.words(e).replace('\n', ' '));
             finish(Activity.RESULT_CANCELED, last);
         }
     }

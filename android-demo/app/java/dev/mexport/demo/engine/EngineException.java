@@ -11,4 +11,9 @@ public final class EngineException extends Exception {
     public EngineException(String message, Throwable cause) {
         super(message, cause);
     }
+
+    /** What an exception says; its kind, where it says nothing. */
+    public static String words(Exception e) {
+        return e.getMessage() == null ? e.toString() : e.getMessage();
+    }
 }

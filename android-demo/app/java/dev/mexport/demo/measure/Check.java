@@ -15,21 +15,22 @@ public final class Check {
     /**
      * What came out.
      *
+     * @param sha256 of the file that the engine was pointed to
      * @param rel largest difference, over the largest reference value; the worst output's
      * @param sqnrDb signal over noise in decibels; the worst output's
      * @param top1 share of samples with the same largest score; NaN where the output is no row of scores
      * @param error what went wrong, or null
      */
-    public record Outcome(String model, boolean passed, double rel, double sqnrDb, double top1, int samples, String error) {
+    public record Outcome(String model, String sha256, boolean passed, double rel, double sqnrDb, double top1, int samples, String error) {
         public JSONObject json() throws JSONException {
-            return new JSONObject().put("name", model).put("passed", passed).put("rel", Math.min(rel, 1e38))
-                    .put("sqnr_db", Math.max(-999, Math.min(999, sqnrDb))).put("top1_agreement", Double.isNaN(top1) ? JSONObject.NULL : top1)
+            return new JSONObject().put("name", model).put("artifact_sha256", sha256).put("passed", passed)
+                    .put("rel", Math.min(rel, 1e38)).put("sqnr_db", Math.max(-999, Math.min(999, sqnrDb))).put("top1_agreement", Double.isNaN(top1) ? JSONObject.NULL : top1)
                     .put("samples", samples).put("error", error == null ? JSONObject.NULL : error);
         }
 
         public static Outcome parse(JSONObject o) throws JSONException {
-            return new Outcome(o.getString("name"), o.getBoolean("passed"), o.getDouble("rel"), o.getDouble("sqnr_db"),
-                    o.optDouble("top1_agreement"), o.getInt("samples"), o.isNull("error") ? null : o.getString("error"));
+            return new Outcome(o.getString("name"), o.getString("artifact_sha256"), o.getBoolean("passed"), o.getDouble("rel"),
+                    o.getDouble("sqnr_db"), o.optDouble("top1_agreement"), o.getInt("samples"), o.isNull("error") ? null : o.getString("error"));
         }
     }
 
@@ -51,8 +52,8 @@ public final class Check {
             }
             float[][][] got = runners.of(model).infer(model, catalogue.unpack(model), inputs, model.threads());
             return compared(model, got);
-        } catch (BundleException | EngineException | IOException e) {
-            return new Outcome(model.name(), false, 1e38, -999, Double.NaN, 0, e.getMessage());
+        } catch (BundleException | EngineException | IOException | RuntimeException e) {
+            return new Outcome(model.name(), model.sha256(), false, 1e38, -999, Double.NaN, 0, EngineException.words(e));
         }
     }
 
@@ -70,6 +71,6 @@ public final class Check {
         }
         Double most = model.limits().get("max_rel"), least = model.limits().get("min_sqnr_db");
         boolean passed = (most == null || rel <= most) && (least == null || sqnr >= least);
-        return new Outcome(model.name(), passed, rel, sqnr, top1, got.length, null);
+        return new Outcome(model.name(), model.sha256(), passed, rel, sqnr, top1, got.length, null);
     }
 }

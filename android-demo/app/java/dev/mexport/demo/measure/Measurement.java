@@ -69,8 +69,8 @@ public final class Measurement {
             Turn turn = runners.of(series.model).time(series.model, folder, inputs, settings, cancel);
             watch.note();
             series.add(turn, watch.between(begin, watch.second()));
-        } catch (BundleException | EngineException | IOException e) {
-            if (!cancel.asked()) series.fail(e.getMessage());
+        } catch (BundleException | EngineException | IOException | RuntimeException e) {
+            if (!cancel.asked()) series.fail(EngineException.words(e));
         }
     }
 

@@ -35,7 +35,8 @@ public record Report(Settings settings, List<Result> results, List<Check.Outcome
                 for (Model m : models) if (m.name().equals(r.model()) && m.sha256().equals(r.sha256())) results.add(r);
             }
             for (int i = 0; i < o.getJSONArray("checks").length(); i++) {
-                checks.add(Check.Outcome.parse(o.getJSONArray("checks").getJSONObject(i)));
+                Check.Outcome c = Check.Outcome.parse(o.getJSONArray("checks").getJSONObject(i));
+                for (Model m : models) if (m.name().equals(c.model()) && m.sha256().equals(c.sha256())) checks.add(c);
             }
         } catch (IOException | JSONException e) {
             return new Report(Settings.DEFAULT, results, checks);  // none yet, or none that this version reads

@@ -34,7 +34,6 @@ final class Series {
         return error != null;
     }
 
-
     void add(Turn turn, List<Conditions> seen) {
         first = first == null ? turn : first;
         peak = Math.max(peak, turn.peakBytes());

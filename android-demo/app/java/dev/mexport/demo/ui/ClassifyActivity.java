@@ -79,8 +79,8 @@ public final class ClassifyActivity extends Screen {
                     Words.milliseconds(this, answer.preparationMs())));
             for (Classifier.Guess g : answer.guesses()) words.append('\n').append(getString(R.string.guess, g.label(), g.score()));
             return words.toString();
-        } catch (BundleException | EngineException | IOException e) {
-            return getString(R.string.answer_failed, model.name(), e.getMessage());
+        } catch (BundleException | EngineException | IOException | RuntimeException e) {
+            return getString(R.string.answer_failed, model.name(), EngineException.words(e));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return getString(R.string.answer_failed, model.name(), getString(R.string.reason_cancelled));

@@ -75,6 +75,15 @@ public final class BundlesTest {
         }
     }
 
+    @Test public void tooFewReferenceSamplesAreAnErrorNotACrash() throws Exception {
+        Host.none();
+        Model m = catalogue().models().get(0);
+        Model more = new Model(m.name(), m.engine(), m.precision(), m.threads(), m.options(), m.bytes(), m.main(), m.files(), m.inputs(),
+                m.outputs(), m.labels(), m.limits(), m.samples() + 1);
+        Check.Outcome outcome = new Check(RuntimeEnvironment.getApplication(), catalogue()).run(more);
+        assertTrue(String.valueOf(outcome.error()), !outcome.passed() && outcome.error().contains("out of bounds"));
+    }
+
     @Test public void anUnknownEngineIsNamed() throws Exception {
         Host.none();
         Model m = catalogue().models().get(0);

@@ -132,10 +132,14 @@ public final class EnginesTest {
 
     @Test public void reportsAreReadAgain() throws Exception {
         List<Result> results = measure(QUICK, new ArrayList<>());
-        new Report(QUICK, results, List.of(new Check(context, catalogue).run(of(Model.ONNX)))).write(context, new Phone(context));
+        Check.Outcome check = new Check(context, catalogue).run(of(Model.ONNX));
+        Check.Outcome stale = Check.Outcome.parse(check.json().put("artifact_sha256", "0".repeat(64)));
+        new Report(QUICK, results, List.of(check, stale)).write(context, new Phone(context));
         Report again = Report.read(context, catalogue.models());
         assertEquals(results.size(), again.results().size());
         assertEquals(results.get(0).ms().length, again.results().get(0).ms().length);
+        assertEquals("a check of another file of that name is none of this model's", 1, again.checks().size());
+        assertEquals(check.sha256(), again.checks().get(0).sha256());
         assertTrue(again.checks().get(0).passed());
     }
 }

@@ -1,5 +1,6 @@
 package dev.mexport.demo.measure;
 
+import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertTrue;
 
 import android.graphics.Bitmap;
@@ -32,9 +33,12 @@ public final class PicturesTest {
         Catalogue catalogue = new Catalogue(RuntimeEnvironment.getApplication());
         Classifier classifier = new Classifier(RuntimeEnvironment.getApplication(), catalogue);
         List<String> differ = new ArrayList<>();
+        int compared = 0;
         for (Model model : catalogue.models()) {
             JSONArray want = asked.getJSONObject("top1").optJSONArray(model.name());
             if (want == null) continue;
+            assertTrue("no pictures", pictures.length() > 0);
+            compared++;
             int same = 0;
             for (int i = 0; i < pictures.length(); i++) {
                 Bitmap picture = BitmapFactory.decodeFile(pictures.getString(i));
@@ -43,6 +47,7 @@ public final class PicturesTest {
             }
             System.out.println("\nTOP1 " + model.name() + " " + same + " " + pictures.length());
         }
+        assertEquals("models compared", asked.getJSONObject("top1").length(), compared);
         assertTrue(differ.toString(), differ.isEmpty());
     }
 }
