@@ -48,12 +48,15 @@ def latency(rows: Rows) -> str:
     half = {key: row for key, row in rows.items() if "ratio" in row and "asked" not in row}
     lines = [[*_named(key), f"{r['macs']:.3f}", f"{r['whole_ms']:.2f}", f"{r['pruned_ms']:.2f}", f"{r['ratio']:.3f}",
               f"{r['low']:.3f}–{r['high']:.3f}"] for key, r in half.items()]  # fmt: skip
-    mean = float(np.exp(np.mean([np.log(r["ratio"]) for r in half.values()]))) if half else float("nan")
+    by_engine: dict[str, list[float]] = {}
+    for key, r in half.items():
+        by_engine.setdefault(_named(key)[1], []).append(r["ratio"])
+    means = "; ".join(f"{engine} {np.exp(np.mean(np.log(r))):.3f} (of {len(r)}, largest {max(r):.3f})" for engine, r in by_engine.items())
     said = LATENCY + table(["net", "engine", "MACs", "whole ms", "pruned ms", "ratio", "interval"], lines)
     asked = [[*_named(key.split(" at ")[0]), f"{r['asked']:g}", f"{r['macs']:.3f}", f"{r['cpu_ratio']:.3f}", f"{r['ratio']:.3f}",
               "yes" if r["near"] else "**no**"] for key, r in rows.items() if "asked" in r]  # fmt: skip
     budgets = table(["net", "engine", "asked", "MACs", "processor time", "by the clock", "within 5 %"], asked)
-    return f"{said}\nGeometric mean of {len(half)}: {mean:.3f}.\n\n{BUDGET}{budgets}"
+    return f"{said}\nGeometric means: {means}.\n\n{BUDGET}{budgets}"
 
 
 def _named(key: str) -> list[str]:
