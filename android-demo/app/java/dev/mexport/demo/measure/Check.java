@@ -24,8 +24,9 @@ public final class Check {
     public record Outcome(String model, String sha256, boolean passed, double rel, double sqnrDb, double top1, int samples, String error) {
         public JSONObject json() throws JSONException {
             return new JSONObject().put("name", model).put("artifact_sha256", sha256).put("passed", passed)
-                    .put("rel", Math.min(rel, 1e38)).put("sqnr_db", Math.max(-999, Math.min(999, sqnrDb))).put("top1_agreement", Double.isNaN(top1) ? JSONObject.NULL : top1)
-                    .put("samples", samples).put("error", error == null ? JSONObject.NULL : error);
+                    .put("rel", Math.min(rel, 1e38)).put("sqnr_db", Math.max(-999, Math.min(999, sqnrDb)))
+                    .put("top1_agreement", Double.isNaN(top1) ? JSONObject.NULL : top1).put("samples", samples)
+                    .put("error", error == null ? JSONObject.NULL : error);
         }
 
         public static Outcome parse(JSONObject o) throws JSONException {
