@@ -36,8 +36,8 @@ cropped (ImageNet) their rounding of the crop differs from ours by a pixel, and 
 EXPORT_TIME = """## Export time
 
 Fresh process to renamed file, verification excluded; best of the runs in seconds, peak resident memory of the process. ONNX sources are
-tf2onnx's files of the same nets; Keras sources load TensorFlow in a child process. The rows of Keras sources and of TensorFlow's start were
-taken in one run on a host that was 1.6 times slower then; two hours before, TensorFlow started in 4.4 s and MobileNetV2 took 6.0 to 6.2 s.
+tf2onnx's files of the same nets; Keras sources load TensorFlow in a child process. The rows of Keras sources and of TensorFlow's start are
+of one run, those of ONNX sources of another one, on a host whose speed changes: times compare within a run.
 
 """
 LATENCY = """## Latency against the usual routes

@@ -9,6 +9,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ REASONS = {
 }
 """errno to the words for it: failures of the place, not of the program."""
 
-CUT_SHORT = " requested and "
+CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
 """How numpy's tofile says that a disk took but part of an array; it gives no errno."""
 
 DRAFT = ".mexport-draft-"
@@ -38,7 +39,7 @@ _HERE = -100  # AT_FDCWD
 
 def as_disk_error(problem: OSError, where: Path | str | None = None) -> DiskError | None:
     """A DiskError for a failure of the disk, None for any other."""
-    number = errno.ENOSPC if CUT_SHORT in str(problem) else problem.errno
+    number = errno.ENOSPC if CUT_SHORT.search(str(problem)) else problem.errno
     if number not in REASONS:
         return None
     place = where or problem.filename

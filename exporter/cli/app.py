@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 import typer
 
@@ -86,9 +87,14 @@ def run(arguments: Sequence[str]) -> int:
 def _hint(problem: Exception) -> str:
     """What to do about a command line that cannot be parsed."""
     option, context = getattr(problem, "option_name", None), getattr(problem, "ctx", None)
-    if option and context is not None and context.parent is None:
+    if context is not None and context.parent is None and option in _options(context.command):
         return f"options stand behind the command: mexport COMMAND {option}"
     return f"see `{context.command_path if context is not None else 'mexport COMMAND'} --help`"
+
+
+def _options(group: Any) -> set[str]:
+    """What the commands of a group take."""
+    return {name for command in getattr(group, "commands", {}).values() for p in command.params for name in p.opts}
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

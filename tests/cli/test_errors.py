@@ -36,6 +36,7 @@ def test_errors_are_two_lines_and_an_exit_code(words, code, said):
     ("words", "hint"),
     [
         (("-v", "build"), "options stand behind the command: mexport COMMAND -v"),
+        (("--versio",), "see `mexport --help`"),
         (("build", "--bogus"), "see `mexport build --help`"),
         (("targets", "shw"), "see `mexport targets --help`"),
     ],

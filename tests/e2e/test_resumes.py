@@ -19,7 +19,9 @@ LIMIT_S = 240.0
 def test_compress(sample_npz: Path, tmp_path: Path) -> None:
     (tmp_path / "long.toml").write_text(RECIPE.replace("epochs = 2", "epochs = 12"))
     words = ("compress", model_path(), "--recipe", tmp_path / "long.toml", "--train", sample_npz, "-o", tmp_path / "small", "--json")
-    killed(words, tmp_path / "cache", tmp_path / "small")
+    before = killed(words, tmp_path / "cache", tmp_path / "small")
+    assert len(before) < 13
+    assert not (tmp_path / "small").exists()
     out = taken_up(words, tmp_path / "cache")
     history = json.loads(out)["record"]["steps"][2]["history"]
     assert [e["epoch"] for e in history] == list(range(13))
