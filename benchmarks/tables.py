@@ -36,8 +36,9 @@ cropped (ImageNet) their rounding of the crop differs from ours by a pixel, and 
 EXPORT_TIME = """## Export time
 
 Fresh process to renamed file, verification excluded; best of the runs in seconds, peak resident memory of the process. ONNX sources are
-tf2onnx's files of the same nets; Keras sources load TensorFlow in a child process. The rows of Keras sources and of TensorFlow's start are
-of one run, those of ONNX sources of another one, on a host whose speed changes: times compare within a run.
+tf2onnx's files of the same nets. Keras sources load TensorFlow in a child process; *start* is that of a process that imports TensorFlow and
+Keras and does nothing else, timed right before each build (the best too), *beside* the median of what a build took longer than the start
+before it: the host's speed changes from minute to minute.
 
 """
 LATENCY = """## Latency against the usual routes
@@ -93,17 +94,17 @@ def accuracy(rows: Rows) -> str:
 def export_time(rows: Rows) -> str:
     """Seconds and memory."""
     lines = [_export_line(key, row) for key, row in rows.items()]
-    return EXPORT_TIME + table(["source, format", "seconds", "peak MB", "weights MB", "peak over weights"], lines)
+    return EXPORT_TIME + table(["source, format", "seconds", "start", "beside", "peak MB", "weights MB", "peak over weights"], lines)
 
 
 def _export_line(key: str, row: Row) -> list[str]:
     if "error" in row:
-        return [key, row["error"][:120], "", "", ""]
+        return [key, row["error"][:120], "", "", "", "", ""]
     if "peak_rss_bytes" not in row:
-        what = "start of TensorFlow and Keras alone" if key == "tensorflow" else f"`mexport {key}`"
-        return [what, f"{row['seconds']:.2f}", "", "", ""]
+        return [f"`mexport {key}`", f"{row['seconds']:.2f}", "", "", "", "", ""]
     peak, weights = row["peak_rss_bytes"] / 1e6, row["weight_bytes"] / 1e6
-    return [key, f"{row['seconds']:.2f}", f"{peak:.0f}", f"{weights:.1f}", f"{peak / weights:.1f}"]
+    start = [f"{row[name]:.2f}" if name in row else "" for name in ("start_seconds", "beside_seconds")]
+    return [key, f"{row['seconds']:.2f}", *start, f"{peak:.0f}", f"{weights:.1f}", f"{peak / weights:.1f}"]
 
 
 def latency(rows: Rows) -> str:

@@ -130,6 +130,10 @@ class Child:
         env: Extra environment variables.
         launcher: Where it runs; None for this computer.
         files: What it must be able to read there.
+        wait: Until the session stands; else the first call waits for that, and raises what went wrong.
+
+    Attributes:
+        facts: What the session says of itself; empty until it stands.
     """
 
     def __init__(
@@ -143,6 +147,7 @@ class Child:
         env: dict[str, str] | None = None,
         launcher: Launcher | None = None,
         files: Sequence[Path] = (),
+        wait: bool = True,
     ) -> None:
         launcher = launcher or HostLauncher()
         self.what, self.timeout_s, self.error = what, timeout_s * launcher.patience, error
@@ -153,8 +158,22 @@ class Child:
             self.folder.cleanup()
             raise
         self.count = 0
+        self.facts: dict[str, Any] = {}
+        self.unanswered: dict[str, Any] | None = self._ask("__init__", setup)
+        if wait:
+            self.stand()
+
+    def stand(self) -> None:
+        """Wait until the session stands.
+
+        Raises:
+            MexportError: As `call` does; the process is ended then.
+        """
+        if self.unanswered is None:
+            return
+        request, self.unanswered = self.unanswered, None
         try:
-            self.facts, _ = self.call("__init__", **setup)
+            self.facts, _ = self._answer(request, self.timeout_s)
         except BaseException:
             self.close()
             raise
@@ -165,6 +184,11 @@ class Child:
         Raises:
             MexportError: What the method raised if it is one of ours, else `error` naming `what`, for a crash or time-out too.
         """
+        self.stand()
+        return self._answer(self._ask(verb, args, arrays), timeout_s or self.timeout_s)
+
+    def _ask(self, verb: str, args: dict[str, Any], arrays: dict[str, Array] | None = None) -> dict[str, Any]:
+        """Send a request; returns it."""
         self.count += 1
         request: dict[str, Any] = {"verb": verb, "args": args}
         if arrays is not None:
@@ -175,7 +199,10 @@ class Child:
             self.worker.send(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
             raise self._died() from None
-        limit = timeout_s or self.timeout_s
+        return request
+
+    def _answer(self, request: dict[str, Any], limit: float) -> Reply:
+        """Wait for a request's answer, at most so many seconds."""
         line = self.worker.receive(limit)
         if line is None:
             self.close()

@@ -29,21 +29,24 @@ from exporter.formats import load_writer
 from exporter.formats.artifact import Problem
 from exporter.place import DOCKER, HOST, require_kind
 from exporter.recipe import Recipe
-from exporter.sources.open import open_source
+from exporter.sources.open import Source, open_source
 from exporter.store import Store
 from exporter.target import Target, load_target
+
+ModelSource = str | Path | Source
+"""A .keras, .h5 or .onnx file, a SavedModel folder, or one of them opened with the load options of the call, which closes it."""
 
 OneTarget = str | Path | Target
 Targets = Sequence[OneTarget]
 
 
 def build(
-    source: str | Path, target: OneTarget, recipe: Recipe | None = None, *, console: Console | None = None, **settings: Any
+    source: ModelSource, target: OneTarget, recipe: Recipe | None = None, *, console: Console | None = None, **settings: Any
 ) -> Outcome:
     """Build for one target.
 
     Args:
-        source: A .keras, .h5 or .onnx file or a SavedModel folder.
+        source: The model.
         target: A shipped target's name, a TOML file, or a Target.
         recipe: How inputs are made, and compression passes.
         console: Where progress goes; None for nowhere.
@@ -59,7 +62,7 @@ def build(
 
 
 def build_all(
-    source: str | Path,
+    source: ModelSource,
     targets: Sequence[str | Path | Target],
     recipe: Recipe | None = None,
     *,
@@ -79,7 +82,7 @@ def build_all(
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store())
         with clock.stage("open"):
-            opened = stack.enter_context(open_source(Path(source), options.load_options()))
+            opened = stack.enter_context(_opened(source, options))
         common = Common(opened, options, store, clock, voice, recipe=recipe, aim=Aim.of(chosen, options.threads))
         orders = [ordered(common, target, recipe) for target in chosen]
         outcomes = {o.target.name: done for o, *_ in orders if (done := deliver.present(common, o)) is not None}
@@ -95,11 +98,11 @@ def build_all(
     return [outcomes[t.name] for t in chosen]
 
 
-def compress(source: str | Path, recipe: Recipe, *, console: Console | None = None, **settings: Any) -> ModelFiles:
+def compress(source: ModelSource, recipe: Recipe, *, console: Console | None = None, **settings: Any) -> ModelFiles:
     """The first half of a build: a smaller model in the form it came in, to be trained on, exported, or given to `build`.
 
     Args:
-        source: A .keras, .h5 or .onnx file or a SavedModel folder.
+        source: The model.
         recipe: The passes.
         console: Where progress goes; None for nowhere.
         settings: Fields of `BuildOptions`; `output` is the folder of `MODEL.keras`, `MODEL.onnx` and `record.json`.
@@ -110,7 +113,7 @@ def compress(source: str | Path, recipe: Recipe, *, console: Console | None = No
     options, voice = BuildOptions.of(settings), console or Console(quiet=True)
     if not recipe.passes:
         raise UsageError("nothing to do: the recipe has no passes", hint='name one: `[[pass]]`, `name = "PruneChannels"`, `macs = 0.5`')
-    with Store() as store, open_source(Path(source), options.load_options()) as opened:
+    with Store() as store, _opened(source, options) as opened:
         common = Common(opened, options, store, Clock(), voice, recipe=recipe, aim=Aim(threads=options.threads or 1))
         if not options.force and (there := model_files.present(options.output, compressed_key(common))) is not None:
             return there
@@ -147,12 +150,12 @@ def refused(common: Common, tried: Sequence[Order]) -> MexportError | None:
     return unsupported(order.target, problems_of(common, order))
 
 
-def plan(source: str | Path, targets: Targets, recipe: Recipe | None = None, **settings: Any) -> dict[str, Any]:
+def plan(source: ModelSource, targets: Targets, recipe: Recipe | None = None, **settings: Any) -> dict[str, Any]:
     """What `build` would do, without doing it: settings as they come out of target, recipe and flags, passes, problems, bundles."""
     options, chosen, recipe = BuildOptions.of(settings), _chosen(targets), recipe or Recipe()
     require_kind(options.on, HOST, DOCKER, what="build")
     _require_use(options, recipe)
-    with Store() as store, open_source(Path(source), options.load_options()) as opened:
+    with Store() as store, _opened(source, options) as opened:
         common = Common(opened, options, store, Clock(), Console(quiet=True), recipe=recipe, aim=Aim.of(chosen, options.threads))
         return {
             "source": source_facts(common),
@@ -190,6 +193,10 @@ def unsupported(target: Target, problems: Sequence[Problem]) -> UnsupportedOpErr
     named = "; ".join(f"{p.layer} ({p.op}): {p.reason}" for p in fatal)
     count = f"{len(fatal)} layer{'s' if len(fatal) > 1 else ''}"
     return UnsupportedOpError(f"{target.format} cannot express {count}: {named}", hint="cut the model before them with --outputs A,B")
+
+
+def _opened(source: ModelSource, options: BuildOptions) -> Source:
+    return source if isinstance(source, Source) else open_source(Path(source), options.load_options())
 
 
 def _require_use(options: BuildOptions, recipe: Recipe) -> None:

@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from exporter.quick import start_quickly
+
 
 def main(module: str) -> None:
     """Serve requests until standard input ends."""
@@ -63,6 +65,7 @@ def _send(stream: BinaryIO, message: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    start_quickly()
     try:
         main(sys.argv[1])
     except KeyboardInterrupt:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exporter.building.stages import Step, identity, source_shape
-from exporter.building.versions import content_sha256
+from exporter.building.stages import Step, source_shape
+from exporter.building.versions import content_sha256, identity
 from exporter.compression.distill import Distill
 from exporter.compression.given import Given
 from exporter.compression.run import compress

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from exporter.array import Array
-from exporter.building.versions import tool_versions
+from exporter.building.versions import identity, source_key
 from exporter.cost.count import totals
 from exporter.data import InputSpec
 from exporter.errors import MexportError, SourceError
@@ -41,11 +41,6 @@ def raw_graph(source: Source, options: LoadOptions, store: Store) -> Graph:
     graph = load_graph(found)
     graph.name = source.name
     return graph
-
-
-def source_key(source_sha256: str, options: LoadOptions, store: Store) -> str:
-    """What the store knows a source's Graph by: whatever it is called."""
-    return store.key("graph", **identity(source_sha256, replace(options, name=None)))
 
 
 def _told(source: Source, load: Callable[[], Graph]) -> Graph:
@@ -114,11 +109,6 @@ def reference(source: Source, options: LoadOptions, inputs: Mapping[str, Array],
     with store.put("reference", key) as folder:
         np.savez(folder / "outputs.npz", allow_pickle=False, **outputs)
     return outputs
-
-
-def identity(source_sha256: str, options: LoadOptions) -> dict[str, Any]:
-    """What a loaded graph depends on."""
-    return {"source": source_sha256, "options": options, "tools": tool_versions()}
 
 
 def sha256_of(arrays: Mapping[str, Array]) -> str:

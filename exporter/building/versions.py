@@ -4,9 +4,13 @@ import functools
 import hashlib
 import importlib.metadata
 import platform
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from exporter import __version__
+from exporter.sources.options import LoadOptions
+from exporter.store import Store
 
 PACKAGES = (
     "numpy", "onnx", "onnx-ir", "onnxruntime", "ai-edge-litert", "ncnn", "tensorflow", "keras", "tf_keras", "tf2onnx", "pillow",
@@ -23,6 +27,16 @@ def tool_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def identity(source_sha256: str, options: LoadOptions) -> dict[str, Any]:
+    """What a loaded graph depends on."""
+    return {"source": source_sha256, "options": options, "tools": tool_versions()}
+
+
+def source_key(source_sha256: str, options: LoadOptions, store: Store) -> str:
+    """What the store knows a source's Graph by: whatever it is called."""
+    return store.key("graph", **identity(source_sha256, replace(options, name=None)))
 
 
 def content_sha256(path: Path) -> str:

@@ -30,6 +30,7 @@ from exporter.cli import (
     verify,
 )
 from exporter.cli.command import Settings, Version, add
+from exporter.quick import start_quickly
 
 app = typer.Typer(
     name="mexport",
@@ -54,6 +55,7 @@ def about(version: Version = False) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
+    start_quickly()
     signal.signal(signal.SIGTERM, _interrupt)
     if not {"-v", "--verbose"} & set(sys.argv):
         logging.getLogger().addHandler(logging.NullHandler())  # other projects' remarks are for -v

@@ -42,7 +42,8 @@ def run(
     force: o.Force = False,
 ) -> None:
     """Turn a trained model into a bundle for each target, proved equal to the source by running it."""
-    from exporter import pipeline
+    from exporter.building.ahead import open_ahead
+    from exporter.building.options import BuildOptions
     from exporter.cli import parse
 
     command = shlex.join(["mexport", *sys.argv[1:]])
@@ -57,8 +58,10 @@ def run(
     }
     if model is None:
         model, given = sample(given, settings)
-    recipe = compression.as_recipe()
-    done = pipeline.build_all(parse.existing(model, "model"), target, recipe, console=settings.console(), **given)
+    with open_ahead(parse.existing(model, "model"), BuildOptions.of(given).load_options()) as source:
+        from exporter import pipeline
+
+        done = pipeline.build_all(source, target, compression.as_recipe(), console=settings.console(), **given)
     settings.emit({"outcomes": [d.as_dict() for d in done]}, "\n".join(filter(None, map(line, done))))
     first = next((d.error for d in done if d.error is not None), None)
     for d in done:

@@ -39,7 +39,8 @@ def run(
 
     Without --train nothing is trained: channels are pruned lightly, and the rest is repaired on --samples.
     """
-    from exporter import pipeline
+    from exporter.building.ahead import open_ahead
+    from exporter.building.options import BuildOptions
     from exporter.cli import parse
     from exporter.cli.text import facts_text
 
@@ -47,7 +48,10 @@ def run(
         **origin.given(), **compression.given(), "output": output, "samples": samples, "data": data, "labels": labels, "force": force,
         "seed": settings.seed, "threads": settings.threads, "command": shlex.join(["mexport", *sys.argv[1:]]),
     }  # fmt: skip
-    done = pipeline.compress(parse.existing(model, "model"), compression.as_recipe(always=True), console=settings.console(), **given)
+    with open_ahead(parse.existing(model, "model"), BuildOptions.of(given).load_options()) as source:
+        from exporter import pipeline
+
+        done = pipeline.compress(source, compression.as_recipe(always=True), console=settings.console(), **given)
     written = "up to date, nothing done\n" if done.up_to_date else ""
     notes = "\n".join(f"note: {note}" for note in done.record["notes"])
     text = f"{table_text(done.record['compression']['table'])}\n\n{written}{facts_text(done.as_dict()['files'])}\n{notes}".rstrip()

@@ -1,4 +1,9 @@
-"""The one door for models: which kind a path holds, and the Source that reads it."""
+"""The one door for models: which kind a path holds, and the Source that reads it.
+
+What reads a Graph is imported when one is read: a framework can start while the rest of us is imported.
+"""
+
+from __future__ import annotations
 
 import hashlib
 import importlib.metadata
@@ -9,15 +14,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from exporter.array import Array
 from exporter.child import Child
 from exporter.errors import SourceError, UsageError
-from exporter.graph import Graph
-from exporter.graph.files import load_graph
 from exporter.sources.options import LoadOptions, SourceInfo
 from exporter.sources.sniff import sniff
+
+if TYPE_CHECKING:
+    from exporter.graph import Graph
 
 __all__ = ["LoadOptions", "Source", "SourceInfo", "open_source"]
 
@@ -71,12 +77,12 @@ class Source(ABC):
     def _framework(self) -> Child:
         """The child process of this source."""
 
-    def _start(self, module: str) -> Child:
+    def _start(self, module: str, *, wait: bool = True) -> Child:
         if self._child is None:
             setup = {"path": str(self.info.path.resolve()), "options": self.options.to_json()}
             what = f"{self.info.framework} on {self.info.path.name}"
             env = {k: v for k, v in _ENVIRONMENT.items() if k not in os.environ}
-            self._child = Child(module, setup, what=what, timeout_s=LIMIT_S, error=SourceError, env=env)
+            self._child = Child(module, setup, what=what, timeout_s=LIMIT_S, error=SourceError, env=env, wait=wait)
         return self._child
 
     def close(self) -> None:
@@ -99,6 +105,10 @@ class FrameworkSource(Source):
         super().__init__(info, options)
         self.module = module
 
+    def begin(self) -> None:
+        """Start the framework without waiting for it; the next call waits, and raises what went wrong."""
+        self._start(self.module, wait=False)
+
     def load(self) -> Graph:
         """The Graph; its weights stay mapped to a file that is already unlinked."""
         with tempfile.TemporaryDirectory(prefix="mexport-source-") as folder:
@@ -111,6 +121,8 @@ class FrameworkSource(Source):
             SourceError: If the model cannot be read or is refused.
             DiskError: If it cannot be written.
         """
+        from exporter.graph.files import load_graph
+
         self._framework().call("load", folder=str(folder))
         graph = load_graph(folder)
         graph.name = self.name

@@ -10,7 +10,8 @@ from exporter.array import Array
 from exporter.building.deliver import LABELS
 from exporter.building.describe import describe
 from exporter.building.quantized import REAL, ROUNDED, graph_key
-from exporter.building.stages import finished_graph, folded_graph, input_specs, raw_graph, reference, source_key
+from exporter.building.stages import finished_graph, folded_graph, input_specs, raw_graph, reference
+from exporter.building.versions import source_key
 from exporter.bundle import Bundle, Reference, sha256_file
 from exporter.compression.kept import Kept
 from exporter.data import open_data

@@ -61,7 +61,7 @@ def test_killed_while_a_framework_reads_the_source(tmp_path):
     """The graph of a Keras model is cached; killed on the way, the cache must not hold half of it."""
     words = ["build", str(model_path()), "-t", "onnx-arm64", "-o", str(tmp_path / "out"), "-q"]
     env = {**os.environ, "MEXPORT_CACHE": str(tmp_path / "cache")}
-    code = DIE.format(module="sources.open", name="load_graph", after=True)
+    code = DIE.format(module="graph.files", name="load_graph", after=True)
     killed = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, env=env, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     again = subprocess.run([sys.executable, "-m", "exporter", *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
