@@ -3,7 +3,7 @@
     python -m benchmarks.export_time [mobilenet_v2 vgg16] [--again]
 
 The ONNX sources are those that tf2onnx makes from the same nets. Best of the runs: the machine's other work only adds. What a Keras source
-adds is TensorFlow's start: a fresh process that imports it and Keras, as our child does, is timed right before each build, in turns, for
+adds is TensorFlow's start: a fresh process that imports it and Keras and does nothing else is timed right before each build, in turns, for
 the machine's speed changes from minute to minute. `beside_seconds` is the median of what a build took longer than the start before it.
 """
 
@@ -56,7 +56,7 @@ def help_page() -> Row:
 
 def start_tensorflow() -> None:
     """Import TensorFlow and Keras in a process of their own."""
-    code = "from exporter.sources.keras.loading import framework; framework('keras')"
+    code = "import tensorflow, keras"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 

@@ -11,6 +11,7 @@ from exporter.passes.merge_scale import MergeScale
 from exporter.passes.merge_transposes import MergeTransposes
 from exporter.passes.normalise_binary import NormaliseBinary
 from exporter.passes.normalise_clip import NormaliseClip
+from exporter.passes.normalise_einsum import NormaliseEinsum
 from exporter.passes.normalise_gather import NormaliseGather
 from exporter.passes.normalise_gemm import NormaliseGemm
 from exporter.passes.normalise_reduce import NormaliseReduce
@@ -33,6 +34,7 @@ PASSES: dict[str, type[Pass]] = {
     "eliminate_noops": EliminateNoops,
     "normalise_binary": NormaliseBinary,
     "normalise_clip": NormaliseClip,
+    "normalise_einsum": NormaliseEinsum,
     "normalise_gather": NormaliseGather,
     "normalise_gemm": NormaliseGemm,
     "unmerge_rows": UnmergeRows,

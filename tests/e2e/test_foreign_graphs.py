@@ -64,6 +64,19 @@ CASES["int32_slice"] = model(
     "g (float[1,6,8] x) => (float[1,3,8] y) { r = Relu(x) y = Slice(r, s, e, a) }",
     {"s": np.array([0, 0], "i4"), "e": np.array([2**31 - 1, 3], "i4"), "a": np.array([0, 1], "i4")},
 )
+CASES["resized_to_seven"] = model(
+    """g (float[1,4,6,6] x) => (float[1,4,7,7] y) {
+ p = AveragePool<kernel_shape=[2,2],strides=[2,2]>(x) 
+ y = Resize<mode="nearest",coordinate_transformation_mode="asymmetric",nearest_mode="floor">(p, , , s) }""",
+    {"s": np.array([1, 4, 7, 7])},
+)
+"""7 / 3 in float32 is less than 7 / 3."""
+CASES["one_head"] = model(
+    """g (float[1,16,8] x) => (float[1,16,8] y) {
+ r = Reshape(x, s) q = Reshape(x, t) a = Add(r, q) f = Reshape(a, u) p = Softmax<axis=-1>(f) y = Reshape(p, v) }""",
+    {"s": np.array([1, -1, 4, 4, 8]), "t": np.array([0, 1, 4, 4, 8]), "u": np.array([1, -1, 16, 8]), "v": np.array([1, 16, 8])},
+)
+"""A batch of one beside one head."""
 STRANGE = {
     "rank1": ("(float[N] x) => (float[N] y) { y = Add(x, c) }", {"c": W(1)}),
     "truth": ("(float[N,8] x) => (bool[N,8] y) { a = Greater(x, c) b = Less(x, d) y = Xor(a, b) }", {"c": W(8), "d": W(8)}),

@@ -26,3 +26,12 @@ def test_the_graph_stays_as_it_is():
     graph = graph_from_text(TEXT.format(body="y = Conv(x, w)"), {"w": weights})
     rounding_floor(graph, SAMPLES)
     assert np.array_equal(graph.model.graph.initializers["w"].const_value.numpy(), weights)
+
+
+def test_what_a_size_hangs_on_stays():
+    """4 times a scale a rounding step below 2 would be 7 rows, not 8."""
+    text = "g (float[N, 3, 4, 4] x) => (float[N, 3, 8, 8] y) { r = Resize (x, none, s) y = Mul (r, w) }"
+    scales = np.array([1, 1, 2, 2], np.float32)
+    for seed in range(8):
+        graph = graph_from_text(text, {"none": np.zeros(0, np.float32), "s": scales, "w": np.full((1, 3, 1, 1), 2, np.float32)})
+        assert rounding_floor(graph, SAMPLES, seed)["y"] < 2e-6

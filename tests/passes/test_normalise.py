@@ -212,3 +212,44 @@ def test_constants_are_folded_and_the_dead_removed():
     graph = apply("fold_constants remove_dead", text, {"w": np.abs(rand(2, 2)), "unused": rand(2)}, tolerance=0)
     assert ops(graph) == {"MatMul": 1}
     assert len(graph.model.graph.initializers) == 1
+
+
+@pytest.mark.parametrize(
+    ("equation", "a", "b", "y", "found"),
+    [
+        ("nhqd,nhkd->nhqk", "N,2,5,4", "N,2,6,4", "N,2,5,6", {"MatMul": 1, "Transpose": 1}),
+        ("nhqk, nhkd -> nhqd", "N,2,5,6", "N,2,6,4", "N,2,5,4", {"MatMul": 1}),
+        ("nhqk,nkhd->nqhd", "N,2,5,6", "N,6,2,4", "N,5,2,4", {"MatMul": 1, "Transpose": 2}),
+        ("nkd,nqd->nqk", "N,6,4", "N,5,4", "N,5,6", {"MatMul": 1, "Transpose": 1}),
+    ],
+)
+def test_an_einsum_becomes_the_product_that_it_is(equation, a, b, y, found):
+    text = f'g (float[{a}] a, float[{b}] b) => (float[{y}] y) {{ y = Einsum <equation = "{equation}"> (a, b) }}'
+    assert ops(apply("normalise_einsum eliminate_noops", text, {})) == found
+
+
+@pytest.mark.parametrize("equation", ["nyhwc,hkc->nyhwk", "nyhwc,wkc->nyhwk"])
+def test_an_einsum_with_a_table_broadcasts_it(equation):
+    """Relative positions of a picture's rows and columns."""
+    text = f'g (float[N,2,3,5,4] x) => (float[N,2,3,5,6] y) {{ y = Einsum <equation = "{equation}"> (x, t) }}'
+    graph = apply("normalise_einsum eliminate_noops", text, {"t": rand(3 if "hkc" in equation else 5, 6, 4)})
+    assert ops(graph)["MatMul"] == 1
+    assert "Einsum" not in ops(graph)
+
+
+@pytest.mark.parametrize(("equation", "y"), [("nij,njk->n", "N"), ("nij,njk->nijk", "N,5,4,6"), ("nii,njk->nik", "N,5,6")])
+def test_an_einsum_that_is_no_product_is_left_alone(equation, y):
+    a = "N,5,5" if "ii" in equation else "N,5,4"
+    b = "N,5,6" if "ii" in equation else "N,4,6"
+    text = f'g (float[{a}] a, float[{b}] b) => (float[{y}] y) {{ y = Einsum <equation = "{equation}"> (a, b) }}'
+    assert changes("normalise_einsum", text, {}) == 0
+
+
+@pytest.mark.parametrize("merge", ["Reshape (m, s)", "Flatten <axis = 2> (m)"])
+def test_a_norm_over_rows_goes_into_the_product_before_it(merge):
+    """LeViT: BatchNorm1d behind a dense layer over the last axis."""
+    text = f"""g (float[N,7,4] x) => (float[N,7,3] y) {{
+        m = MatMul (x, w) r = {merge} n = BatchNormalization (r, scale, bias, mean, var) y = Reshape (n, t) }}"""
+    inits = {"s": np.array([-1, 3]), "t": np.array([-1, 7, 3]), "w": rand(4, 3), "scale": rand(3), "bias": rand(3), "mean": rand(3)}
+    graph = apply("unmerge_rows remove_dead", text, inits | {"var": rand(3) ** 2 + 1})
+    assert ops(graph) == {"MatMul": 1, "Add": 1}

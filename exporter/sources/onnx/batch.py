@@ -121,7 +121,7 @@ def _follow(x1: Dims, x2: Dims, y1: Dims, target: list[int], batch: int) -> Dims
         raise ValueError(f"it turns {list(x1)} into {list(y1)}, which mixes the batch with other axes")
     own = [i for i in places if y1[i] == batch]
     best = own[0] if own else places[0]
-    if best < len(target) and len(own) > 1:
+    if len(own) > 1 and axis not in own:
         best = next((i for i in own if target[i] == -1), best)
     return tuple(2 * d if i == best else d for i, d in enumerate(y1))
 
@@ -177,7 +177,7 @@ def _resize(node: ir.Node, one: Facts, two: Facts) -> None:
     axis = _batch_axis(x, x2)
     node.attributes.pop("axes", None)
     node.attributes.pop("keep_aspect_ratio_policy", None)
-    if all(int(np.floor(np.float32(a) * s)) == b for a, s, b in zip(x, scales, y, strict=True)):
+    if all(int(a * float(s)) == b for a, s, b in zip(x, scales, y, strict=True)):  # 3 * 2.3333333 is 7 in float32, 6 in float64
         set_input(node, 2, constant(node, "scales", scales))
         node.resize_inputs(3)
         return
