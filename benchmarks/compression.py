@@ -13,7 +13,7 @@ import sys
 from functools import partial
 
 from benchmarks.compression_arms import ARMS, Case, folder_of, right_answers, tested, train
-from benchmarks.compression_data import FLOWERS, RESNET8, RESNET20, RESNET56, opened
+from benchmarks.compression_data import FLOWERS, RESNET8, RESNET20, RESNET56, data_paths, opened
 from benchmarks.results import Results, again, wanted
 
 RESNET8_TRAINING = (("distill", "logits"), ("views", 4), ("patience", 1000))
@@ -63,6 +63,7 @@ def measure(results: Results, name: str, case: Case) -> None:
                 results.rows.pop(f"{name} {arm} {seed}", None)
         left = [arm for arm in arms if not (folder_of(name, arm, seed) / "row.json").exists()]
         if left:
+            data_paths(case.model)
             run_arms(name, left, seed, minutes)
         for arm in arms if "--no-test" not in sys.argv else []:
             results.fill(f"{name} {arm} {seed}", partial(tested, name, case, arm, seed))

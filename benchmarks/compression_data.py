@@ -46,12 +46,12 @@ def opened(model: str) -> Net:
     clean(graph)
     port, case = graph.inputs[0], FED[model]
     spec = InputSpec(port.source_name, case.shape, case.layout)
-    train, test = (open_data(path, [spec], {port.source_name: case.prep}) for path in _paths(model))
+    train, test = (open_data(path, [spec], {port.source_name: case.prep}) for path in data_paths(model))
     return Net(graph, train, test)
 
 
-def _paths(model: str) -> tuple[Path, Path]:
-    """Training data and test data."""
+def data_paths(model: str) -> tuple[Path, Path]:
+    """Training data and test data, unpacked on the first call: not to be made by two processes at once."""
     folder = work_folder() / "data"
     folder.mkdir(exist_ok=True)
     if model == FLOWERS:
