@@ -110,3 +110,17 @@ def test_attention_keeps_the_batch_in_front(name, tmp_path):
     clean(graph)
     assert all(str(v.shape[0]) == "N" for n in graph.nodes for v in n.outputs)
     assert sum(n.op_type == "Transpose" for n in graph.nodes) == 4  # one each for queries, keys (transposed at once), values, and back
+
+
+def test_windows_on_the_first_axis_go_into_tflite(tmp_path):
+    """EfficientViT: windows of a picture go through a convolution as if they were pictures; ncnn has no first axis for them."""
+    body = """g (float[1,3,8,8] x) => (float[1,4,8,8] y) {
+ r = Reshape(x, s) t = Transpose<perm=[0,2,4,1,3,5]>(r) w = Reshape(t, u) c = Conv<kernel_shape=[3,3],pads=[1,1,1,1]>(w, k) a = Relu(c)
+ q = Reshape(a, v) z = Transpose<perm=[0,3,1,4,2,5]>(q) y = Reshape(z, e) }"""
+    shapes = {"s": [1, 3, 2, 4, 2, 4], "u": [-1, 3, 4, 4], "v": [1, 2, 2, 4, 4, 4], "e": [1, 4, 8, 8]}
+    path = tmp_path / "windows.onnx"
+    onnx.save(model(body, {name: np.array(dims) for name, dims in shapes.items()} | {"k": W(4, 3, 3, 3)}), path)
+    outcomes = {o.target: o for o in mx.build_all(path, TARGETS, precision="fp32", output=str(tmp_path / "out"))}
+    assert outcomes["tflite-arm64"].error is None
+    assert outcomes["onnx-arm64"].error is None
+    assert "is not the batch" in str(outcomes["ncnn-arm64"].error)

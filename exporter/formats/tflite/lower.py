@@ -8,7 +8,7 @@ from exporter.formats.tflite.gates import layer_name
 from exporter.formats.tflite.layout import NHWC, physical, plain, preferred
 from exporter.formats.tflite.ops import Axes, TfModel, TfTensor, name_tensors, prune
 from exporter.formats.tflite.table import EMIT
-from exporter.graph import BATCH, DOMAIN, Graph, Port, shape_of
+from exporter.graph import DOMAIN, Graph, Port, shape_of
 from exporter.graph.qdq import layer_of
 
 _NHWC_TO_NCHW = (0, 3, 1, 2)
@@ -59,7 +59,12 @@ def _emit(e: Emitter, node: ir.Node) -> str | None:
 
 
 def _shape_known(value: ir.Value) -> bool:
-    return value.shape is not None and all(isinstance(d, int) or (i == 0 and str(d) == BATCH) for i, d in enumerate(value.shape))
+    """A file is made for one sample: where a sample is several windows, that many stand on the first axis."""
+    try:
+        shape_of(value)
+    except ValueError:
+        return False
+    return value.shape is not None and all(isinstance(d, int) for d in value.shape[1:])
 
 
 def _stand_in(e: Emitter, value: ir.Value) -> bool:
