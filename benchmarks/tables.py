@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import app, app_models, arm, bridge, calibration, counts, int8_tables, prediction, pruning_scores, pruning_tables, qat
+from benchmarks import app, app_models, arm, bridge, calibration, counts, int8_tables, prediction, pruning_scores, pruning_tables, qat, zoo
 from benchmarks.markdown import table
 from benchmarks.results import FOLDER, Row, Rows
 
@@ -127,6 +127,7 @@ def _latency_line(key: str, row: Row) -> list[str]:
 SECTIONS: dict[str, Callable[[Rows], str]] = {
     "exactness": exactness,
     "golden": golden,
+    "zoo": zoo.section,
     "latency": latency,
     "export_time": export_time,
     "int8_accuracy": int8_tables.accuracy,

@@ -11,8 +11,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks.ours import build_all
-from benchmarks.results import Results, Row
+from benchmarks.markdown import table
+from benchmarks.ours import TARGETS, build_all
+from benchmarks.results import Results, Row, Rows
 from benchmarks.sources import work_folder
 
 SUFFIX = {"keras": "keras", "tf_keras": "h5"}
@@ -47,6 +48,33 @@ def made_and_measured(kind: str, name: str) -> Row:
         return measure(path)
     finally:
         path.unlink(missing_ok=True)
+
+
+PAGE = """## Nets as other libraries write them
+
+How many nets of other people's libraries are built, by format, within the target's limits of the source's own framework (fp32). PyTorch
+2.11, torchvision 0.26, timm 1.0.29, transformers 5.17; *script* is PyTorch's older exporter with a free batch, *dynamo* the newer one with
+a batch of one (timm: every other net). Weights are random, so this is about how graphs are written, not about accuracy; files above 150 MB
+were left out. Of what is not built, most is refused before any work; a net whose outputs differ is one that random weights make chaotic.
+
+"""
+
+
+def section(rows: Rows) -> str:
+    """How many of each library, then each net that was not built."""
+    families: dict[str, list[Row]] = {}
+    for name, row in rows.items():
+        family, *_, last = name.split("-")
+        families.setdefault(f"{family} {last}" if last in ("script", "dynamo") else family, []).append(row)
+    counts = [[family, str(len(of)), *(str(sum(_built(row, f) for row in of)) for f in TARGETS)] for family, of in families.items()]
+    lacking = {name: [f for f in TARGETS if not _built(row, f)] for name, row in rows.items()}
+    missing = [[name, ", ".join(of), str(rows[name].get(of[0], rows[name].get("error")))] for name, of in lacking.items() if of]
+    told = table(["net", "not in", "why (of the first of them)"], [[*cells, why[:160].replace("|", "/")] for *cells, why in missing])
+    return PAGE + table(["library", "nets", *TARGETS], counts) + "\n" + told
+
+
+def _built(row: Row, file_format: str) -> bool:
+    return isinstance(row.get(file_format), float)
 
 
 def main() -> None:

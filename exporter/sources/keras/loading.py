@@ -1,11 +1,14 @@
 """Opens a screened file with the framework that wrote it."""
 
+import contextlib
 import importlib
 import os
 import sys
 import tempfile
 import warnings
 import zipfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
 
@@ -40,33 +43,42 @@ def load_stored(stored: Stored, *, trust: bool = False, custom_objects: str | No
         SourceError: If the file is refused by name, or its framework cannot read it.
         UsageError: If custom objects are given without trust.
     """
-    keras = framework(stored.framework)
-    own = _custom(custom_objects, trust)
-    if not trust:
-        screen(stored.config, stored.path.name, keras, known=frozenset(_common(keras)))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = _open(keras, stored, {**_common(keras), **own}, trust)
-    except Exception as problem:  # whatever the framework trips over is the file's fault, and told in our words
-        raise _unreadable(stored, keras, problem) from problem
+    with _unpacked(stored) as weights:
+        keras = framework(stored.framework)
+        own = _custom(custom_objects, trust)
+        if not trust:
+            screen(stored.config, stored.path.name, keras, known=frozenset(_common(keras)))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model = _open(keras, stored, {**_common(keras), **own}, trust, weights)
+        except Exception as problem:  # whatever the framework trips over is the file's fault, and told in our words
+            raise _unreadable(stored, keras, problem) from problem
     compute_in_float32(model)
     return model
 
 
-def _open(keras: Any, stored: Stored, custom_objects: dict[str, Any], trust: bool) -> Any:
-    if stored.framework == "keras" and stored.format == "keras" and stored.path.stat().st_size > BIG_BYTES:
-        return _open_big(keras, stored, custom_objects, trust)
-    return keras.models.load_model(_suffixed(stored), custom_objects=custom_objects, compile=False, safe_mode=not trust)
+@contextlib.contextmanager
+def _unpacked(stored: Stored) -> Iterator["Future[str] | None"]:
+    """The weights of a big archive, unpacked while the framework starts; None for any other file."""
+    if stored.framework != "keras" or stored.format != "keras" or stored.path.stat().st_size <= BIG_BYTES:
+        yield None
+        return
+    with (
+        zipfile.ZipFile(stored.path) as archive,
+        tempfile.TemporaryDirectory(prefix="mexport-") as folder,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        yield pool.submit(archive.extract, WEIGHTS, folder)
 
 
-def _open_big(keras: Any, stored: Stored, custom_objects: dict[str, Any], trust: bool) -> Any:
-    """The same in two steps: Keras would draw random numbers for the weights, and hold the whole archive in memory beside them."""
+def _open(keras: Any, stored: Stored, custom_objects: dict[str, Any], trust: bool, weights: "Future[str] | None") -> Any:
+    """Of a big file in two steps: Keras would draw random numbers for the weights, and hold the whole archive in memory beside them."""
+    if weights is None:
+        return keras.models.load_model(_suffixed(stored), custom_objects=custom_objects, compile=False, safe_mode=not trust)
     config = _unfilled({k: v for k, v in stored.config.items() if k != "compile_config"})
     model = keras.saving.deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=not trust)
-    with tempfile.TemporaryDirectory(prefix="mexport-") as folder, zipfile.ZipFile(stored.path) as archive:
-        archive.extract(WEIGHTS, folder)
-        model.load_weights(os.path.join(folder, WEIGHTS))
+    model.load_weights(weights.result())
     return model
 
 
