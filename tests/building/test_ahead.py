@@ -1,0 +1,43 @@
+import zipfile
+
+import pytest
+
+import exporter as mx
+from exporter.building.ahead import open_ahead
+from exporter.errors import SourceError
+from exporter.sample import model_path
+from exporter.sources.open import LoadOptions
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEXPORT_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("cached")
+def test_a_framework_starts_only_for_what_the_store_lacks(tmp_path):
+    with open_ahead(model_path(), LoadOptions()) as source:
+        assert source._child is not None
+        mx.build(source, "onnx-arm64", output=tmp_path / "out")
+    with open_ahead(model_path(), LoadOptions()) as source:
+        assert source._child is None
+        assert mx.build(source, "onnx-arm64", output=tmp_path / "out").up_to_date
+
+
+@pytest.mark.usefixtures("cached")
+def test_what_the_framework_says_is_raised_when_it_is_asked(tmp_path):
+    path = tmp_path / "torn.keras"
+    with zipfile.ZipFile(model_path()) as whole, zipfile.ZipFile(path, "w") as torn:
+        for name in ("config.json", "metadata.json"):
+            torn.writestr(name, whole.read(name))
+        torn.writestr("model.weights.h5", whole.read("model.weights.h5")[:4000])
+    with open_ahead(path, LoadOptions()) as source, pytest.raises(SourceError, match=r"torn\.keras"):
+        source.load()
+
+
+@pytest.mark.usefixtures("cached")
+def test_an_onnx_file_starts_nothing(tmp_path):
+    with open_ahead(model_path(), LoadOptions()) as keras:
+        onnx = mx.build(keras, "onnx-arm64", output=tmp_path / "out").path / "model.onnx"
+    with open_ahead(onnx, LoadOptions()) as source:
+        assert source._child is None
