@@ -15,13 +15,11 @@ import dev.mexport.demo.model.BundleException;
 import dev.mexport.demo.model.Model;
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 
 /** A picture of the camera or the gallery, and what each model takes it for. No permission: other apps hand the picture over. */
 public final class ClassifyActivity extends Screen {
-    private static final int GALLERY = 1, CAMERA = 2, LARGEST = 4096;
-    final ExecutorService worker = Executors.newSingleThreadExecutor();
+    private static final int GALLERY = 1, CAMERA = 2, LARGEST = 2048;
+    private Bitmap picture;
 
     @Override protected int layout() {
         return R.layout.classify;
@@ -31,6 +29,20 @@ public final class ClassifyActivity extends Screen {
         onClick(R.id.gallery, () -> ask(new Intent(Intent.ACTION_GET_CONTENT).setType("image/*").addCategory(Intent.CATEGORY_OPENABLE), GALLERY));
         onClick(R.id.camera, () -> ask(new Intent(MediaStore.ACTION_IMAGE_CAPTURE), CAMERA));
         text(R.id.answers, getString(R.string.classify_hint));
+        if (getLastNonConfigurationInstance() instanceof Bitmap kept) {
+            show(kept);
+            session.after(() -> classify(kept));
+        }
+    }
+
+    /** A turn does not end this screen; a change of colours or fonts does. */
+    @Override public Object onRetainNonConfigurationInstance() {
+        return picture;
+    }
+
+    private void show(Bitmap picture) {
+        this.picture = picture;
+        ((ImageView) findViewById(R.id.picture)).setImageBitmap(picture);
     }
 
     @Override protected void show() {
@@ -48,23 +60,24 @@ public final class ClassifyActivity extends Screen {
 
     @Override protected void onActivityResult(int code, int outcome, Intent data) {
         super.onActivityResult(code, outcome, data);
-        if (outcome != RESULT_OK || data == null) return;
-        worker.execute(() -> {
+        if (outcome != RESULT_OK) return;
+        session.after(() -> {
             try {
-                Bitmap picture = code == CAMERA ? thumbnail(data) : decode(data.getData());
-                if (picture == null) throw new IOException(getString(R.string.no_picture));
-                runOnUiThread(() -> ((ImageView) findViewById(R.id.picture)).setImageBitmap(picture));
-                classify(picture);
-            } catch (IOException | SecurityException e) {
-                say(String.valueOf(e.getMessage()));
+                Bitmap got = data == null ? null : code == CAMERA ? thumbnail(data) : decode(data.getData());
+                if (got == null) throw new IOException(getString(R.string.no_picture));
+                runOnUiThread(() -> show(got));
+                classify(got);
+            } catch (IOException | RuntimeException e) {  // another app's answer may be anything
+                say(EngineException.words(e));
             }
         });
     }
 
-    /** Every model that takes pictures looks at it. */
+    /** Every model that takes pictures looks at it, until the screen is left. */
     void classify(Bitmap picture) {
         StringBuilder words = new StringBuilder();
         for (Model model : session.models()) {
+            if (isFinishing() || isDestroyed()) return;
             if (!Classifier.takesPictures(model)) continue;
             words.append(answer(model, picture)).append("\n\n");
             say(words.toString().trim());
@@ -97,6 +110,7 @@ public final class ClassifyActivity extends Screen {
         return data.getExtras() == null ? null : (Bitmap) data.getExtras().get("data");
     }
 
+    /** A picture of the gallery; beyond LARGEST it is read smaller: numbers take 16 bytes a pixel, too much for 12 million. */
     private Bitmap decode(Uri uri) throws IOException {
         if (uri == null) return null;
         BitmapFactory.Options options = new BitmapFactory.Options();
@@ -105,14 +119,10 @@ public final class ClassifyActivity extends Screen {
             BitmapFactory.decodeStream(in, null, options);
         }
         options.inJustDecodeBounds = false;
-        options.inSampleSize = Math.max(1, Integer.highestOneBit(Math.max(1, Math.max(options.outWidth, options.outHeight) * 2 / LARGEST - 1)));
+        options.inSampleSize = 1;
+        while (Math.max(options.outWidth, options.outHeight) / options.inSampleSize > LARGEST) options.inSampleSize *= 2;
         try (InputStream in = getContentResolver().openInputStream(uri)) {
             return BitmapFactory.decodeStream(in, null, options);
         }
-    }
-
-    @Override protected void onDestroy() {
-        worker.shutdown();
-        super.onDestroy();
     }
 }

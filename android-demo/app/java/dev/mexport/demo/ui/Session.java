@@ -112,6 +112,11 @@ public final class Session {
         cancel.ask();
     }
 
+    /** Do this when nothing else goes on: it would spoil a measurement, and ncnn's files are there only once. */
+    public void after(Runnable task) {
+        worker.execute(task);
+    }
+
     /** Time these models; nothing happens while other work goes on. */
     public void measure(List<Model> models, Settings settings) {
         start(models, settings.sustained(), () -> {

@@ -11,6 +11,7 @@ import android.graphics.Bitmap;
 import android.graphics.Canvas;
 import android.os.BatteryManager;
 import android.os.Looper;
+import android.provider.MediaStore;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.EditText;
@@ -28,6 +29,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.FutureTask;
 import org.junit.After;
 import org.junit.Before;
 import org.junit.Test;
@@ -114,7 +116,9 @@ public final class ScreensTest {
     private static void look(ClassifyActivity activity) throws Exception {
         Bitmap picture = android.graphics.BitmapFactory.decodeFile(System.getProperty("mexport.picture"));
         ((ImageView) activity.findViewById(R.id.picture)).setImageBitmap(picture);
-        activity.worker.submit(() -> activity.classify(picture)).get();
+        FutureTask<Void> task = new FutureTask<>(() -> activity.classify(picture), null);
+        Session.of(activity).after(task);
+        task.get();
     }
 
     /** What is clicked is named and large enough, what is drawn is described, no text is cut. */
@@ -167,6 +171,41 @@ public final class ScreensTest {
             controller.recreate();
             assertEquals("77", ((EditText) controller.get().findViewById(R.id.runs)).getText().toString());
         }
+    }
+
+    @Test public void thePictureOutlivesAChangeOfColours() throws Exception {
+        try (ActivityController<ClassifyActivity> controller = Robolectric.buildActivity(ClassifyActivity.class).setup()) {
+            ClassifyActivity screen = controller.get();
+            Intent thumbnail = new Intent().putExtra("data", Bitmap.createBitmap(40, 30, Bitmap.Config.ARGB_8888));
+            screen.findViewById(R.id.camera).performClick();
+            Shadows.shadowOf(screen).receiveResult(new Intent(MediaStore.ACTION_IMAGE_CAPTURE), Activity.RESULT_OK, thumbnail);
+            finished(screen);
+            controller.recreate();
+            finished(controller.get());
+            assertNotNull(((ImageView) controller.get().findViewById(R.id.picture)).getDrawable());
+            String said = ((TextView) controller.get().findViewById(R.id.answers)).getText().toString();
+            for (Model m : quick(Session.of(screen))) assertTrue(said, said.contains(m.name()));
+        }
+    }
+
+    @Test public void anAnswerWithoutAPictureIsToldNotACrash() throws Exception {
+        try (ActivityController<ClassifyActivity> controller = Robolectric.buildActivity(ClassifyActivity.class).setup()) {
+            ClassifyActivity screen = controller.get();
+            for (Intent answer : new Intent[] {null, new Intent(), new Intent().putExtra("data", "no picture")}) {
+                ((TextView) screen.findViewById(R.id.answers)).setText("");
+                screen.findViewById(R.id.camera).performClick();
+                Shadows.shadowOf(screen).receiveResult(new Intent(MediaStore.ACTION_IMAGE_CAPTURE), Activity.RESULT_OK, answer);
+                finished(screen);
+                assertTrue(((TextView) screen.findViewById(R.id.answers)).length() > 0);
+            }
+        }
+    }
+
+    private static void finished(Activity screen) throws Exception {
+        FutureTask<Void> last = new FutureTask<>(() -> null);
+        Session.of(screen).after(last);
+        last.get();
+        Shadows.shadowOf(Looper.getMainLooper()).idle();
     }
 
     @Test public void startMeasuresWhatIsChosen() throws Exception {
