@@ -12,7 +12,7 @@ import java.util.List;
 
 /** Which models, how many threads and runs, how long; then the measuring itself, with its progress. */
 public final class RunActivity extends Screen {
-    private static final String CHOSEN = "chosen";
+    private static final String CHOSEN = "chosen", STARTED = "started";
     private final List<CheckBox> boxes = new ArrayList<>();
     private boolean started;
 
@@ -29,10 +29,12 @@ public final class RunActivity extends Screen {
             box.setText(getString(R.string.choice, model.name(), Words.engine(this, model)));
             int index = boxes.size();
             box.setChecked(chosen != null && index < chosen.length ? chosen[index] : one == null || one.equals(model.name()));
+            box.setOnCheckedChangeListener((changed, on) -> show());
             boxes.add(box);
             list.addView(box);
         }
         if (saved == null) defaults();
+        else started = saved.getBoolean(STARTED);
         onClick(R.id.start, this::start);
     }
 
@@ -49,10 +51,13 @@ public final class RunActivity extends Screen {
         boolean[] chosen = new boolean[boxes.size()];
         for (int i = 0; i < chosen.length; i++) chosen[i] = boxes.get(i).isChecked();
         state.putBooleanArray(CHOSEN, chosen);
+        state.putBoolean(STARTED, started);
     }
 
     @Override protected void show() {
-        enable(R.id.start, !busy() && !session.models().isEmpty());
+        boolean any = false;
+        for (CheckBox box : boxes) any |= box.isChecked();
+        enable(R.id.start, any && !busy());
         if (started && !busy()) finish();  // back to the list, which has the results
     }
 

@@ -32,7 +32,7 @@ abstract class Screen extends Activity {
         if (getActionBar() != null) getActionBar().setDisplayHomeAsUpEnabled(!isTaskRoot());
         begin(saved);
         View cancel = findViewById(R.id.cancel);
-        if (cancel != null) cancel.setOnClickListener(v -> session.cancel());
+        if (cancel != null) cancel.setOnClickListener(v -> cancel());
     }
 
     @Override protected void onStart() {
@@ -63,7 +63,14 @@ abstract class Screen extends Activity {
         show();
     }
 
+    /** What runs now is finished first, which may take seconds: the button tells that it was heard. */
+    private void cancel() {
+        session.cancel();
+        changed();
+    }
+
     private void progress(Session.Progress now) {
+        enable(R.id.cancel, !session.cancelled());
         ProgressBar bar = findViewById(R.id.progress);
         bar.setMax(now.all());
         bar.setProgress(now.done());

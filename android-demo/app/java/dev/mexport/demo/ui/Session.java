@@ -112,6 +112,11 @@ public final class Session {
         cancel.ask();
     }
 
+    /** Whether what goes on was asked to end. */
+    public boolean cancelled() {
+        return cancel.asked();
+    }
+
     /** Do this when nothing else goes on: it would spoil a measurement, and ncnn's files are there only once. */
     public void after(Runnable task) {
         worker.execute(task);
@@ -168,7 +173,7 @@ public final class Session {
     private void save(Settings settings) {
         try {
             new Report(settings, results(), outcomes()).write(context, new Phone(context));
-        } catch (IOException e) {
+        } catch (IOException | OutOfMemoryError e) {  // millions of samples, after an hour of a small model
             Log.e(TAG, "results not written", e);
         }
     }
@@ -177,8 +182,10 @@ public final class Session {
         return new ArrayList<>(checks.values());
     }
 
+    /** A run that was cancelled takes no place of figures that count. */
     private synchronized void keep(Result result) {
-        results.put(result.model(), result);
+        Result earlier = results.get(result.model());
+        if (earlier == null || !earlier.valid() || !cancel.asked()) results.put(result.model(), result);
         if (result.error() != null) Log.w(TAG, result.model() + ": " + result.error());
     }
 

@@ -3,6 +3,7 @@ package dev.mexport.demo.ui;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertSame;
 import static org.junit.Assert.assertTrue;
 
 import android.app.Activity;
@@ -21,6 +22,7 @@ import android.widget.TextView;
 import dev.mexport.demo.Host;
 import dev.mexport.demo.R;
 import dev.mexport.demo.measure.Report;
+import dev.mexport.demo.measure.Result;
 import dev.mexport.demo.measure.Settings;
 import dev.mexport.demo.model.Model;
 import java.io.File;
@@ -171,6 +173,41 @@ public final class ScreensTest {
             controller.recreate();
             assertEquals("77", ((EditText) controller.get().findViewById(R.id.runs)).getText().toString());
         }
+    }
+
+    @Test public void aTurnWhileMeasuringStillEndsInTheList() throws Exception {
+        try (ActivityController<RunActivity> controller = Robolectric.buildActivity(RunActivity.class).setup()) {
+            ((EditText) controller.get().findViewById(R.id.runs)).setText("1000000");
+            controller.get().findViewById(R.id.start).performClick();
+            controller.recreate();
+            Session session = Session.of(controller.get());
+            assertNotNull(session.progress());
+            assertFalse(controller.get().isFinishing());
+            controller.get().findViewById(R.id.cancel).performClick();
+            assertFalse("the button tells that it was heard", controller.get().findViewById(R.id.cancel).isEnabled());
+            idle(session);
+            assertTrue(controller.get().isFinishing());
+        }
+    }
+
+    @Test public void withoutAModelThereIsNothingToStart() {
+        try (ActivityController<RunActivity> controller = Robolectric.buildActivity(RunActivity.class).setup()) {
+            ViewGroup boxes = controller.get().findViewById(R.id.choice);
+            assertTrue(controller.get().findViewById(R.id.start).isEnabled());
+            for (int i = 0; i < boxes.getChildCount(); i++) boxes.getChildAt(i).performClick();
+            assertFalse(controller.get().findViewById(R.id.start).isEnabled());
+        }
+    }
+
+    @Test public void aCancelledRunTakesNoFiguresAway() throws Exception {
+        Session session = measured();
+        Model model = quick(session).get(0);
+        Result earlier = session.result(model.name());
+        assertTrue(String.valueOf(earlier.reasons()), earlier.valid());
+        session.measure(List.of(model), QUICK);
+        session.cancel();
+        idle(session);
+        assertSame(earlier, session.result(model.name()));
     }
 
     @Test public void thePictureOutlivesAChangeOfColours() throws Exception {
