@@ -2,6 +2,7 @@ package dev.mexport.demo.ui;
 
 import android.content.Context;
 import android.graphics.Canvas;
+import android.text.StaticLayout;
 import android.util.AttributeSet;
 import dev.mexport.demo.R;
 import dev.mexport.demo.measure.Result;
@@ -11,7 +12,19 @@ import java.util.List;
 
 /** Models side by side: a bar for each median, a line from the 10th to the 90th percentile. */
 public final class CompareView extends Drawn {
-    private List<Result> results = List.of();
+    /** One model's times; its label has as many lines as it needs. */
+    private static final class Bar {
+        final String label;
+        final Statistics times;
+        StaticLayout lines;
+
+        Bar(String label, Statistics times) {
+            this.label = label;
+            this.times = times;
+        }
+    }
+
+    private final List<Bar> bars = new ArrayList<>();
 
     public CompareView(Context context, AttributeSet attributes) {
         super(context, attributes);
@@ -19,43 +32,47 @@ public final class CompareView extends Drawn {
 
     /** Those that have figures, quickest first. */
     void show(List<Result> all) {
-        List<Result> found = new ArrayList<>();
-        for (Result r : all) if (r.timed()) found.add(r);
-        found.sort((a, b) -> Double.compare(a.statistics().median(), b.statistics().median()));
-        results = found;
+        bars.clear();
+        for (Result r : all) if (r.timed()) bars.add(bar(r));
+        bars.sort((a, b) -> Double.compare(a.times.median(), b.times.median()));
         StringBuilder words = new StringBuilder();
-        for (Result r : found) words.append(label(r)).append(". ");
+        for (Bar b : bars) words.append(b.label).append(". ");
         setContentDescription(words);
         requestLayout();
         invalidate();
     }
 
-    private String label(Result r) {
-        String text = getContext().getString(R.string.bar, r.model(), Words.milliseconds(getContext(), r.statistics().median()));
-        return r.valid() ? text : getContext().getString(R.string.invalid, text, Words.reasons(getContext(), r.reasons()));
-    }
-
-    private float block() {
-        return textLine() + dp(28);
+    private Bar bar(Result r) {
+        Statistics s = r.statistics();
+        String text = getContext().getString(R.string.bar, r.model(), Words.milliseconds(getContext(), s.median()));
+        return new Bar(r.valid() ? text : getContext().getString(R.string.invalid, text, Words.reasons(getContext(), r.reasons())), s);
     }
 
     @Override protected void onMeasure(int width, int height) {
-        setMeasuredDimension(getDefaultSize(getSuggestedMinimumWidth(), width), (int) (block() * Math.max(1, results.size())));
+        int wide = getDefaultSize(getSuggestedMinimumWidth(), width);
+        float high = 0;
+        for (Bar b : bars) {
+            b.lines = StaticLayout.Builder.obtain(b.label, 0, b.label.length(), ink, Math.max(1, wide)).build();
+            high += b.lines.getHeight() + dp(32);
+        }
+        setMeasuredDimension(wide, (int) Math.ceil(Math.max(1, high)));
     }
 
     @Override protected void onDraw(Canvas canvas) {
         super.onDraw(canvas);
         double most = 0;
-        for (Result r : results) most = Math.max(most, r.statistics().p90());
-        for (int i = 0; i < results.size(); i++) {
-            Statistics s = results.get(i).statistics();
-            float top = i * block(), bar = top + textLine(), middle = bar + dp(8), scale = (float) (getWidth() * 0.98 / most);
-            String label = label(results.get(i));
-            ink.setTextScaleX(1);
-            ink.setTextScaleX(Math.min(1, getWidth() / ink.measureText(label)));  // a long name is narrowed, never cut
-            canvas.drawText(label, 0, top + ink.getTextSize(), ink);
-            canvas.drawRect(0, bar, (float) s.median() * scale, bar + dp(16), fill);
-            canvas.drawLine((float) s.p10() * scale, middle, (float) s.p90() * scale, middle, line);
+        for (Bar b : bars) most = Math.max(most, b.times.p90());
+        float top = 0, scale = (float) (getWidth() * 0.98 / most);
+        for (Bar b : bars) {
+            if (b.lines == null) return;  // not measured yet
+            canvas.save();
+            canvas.translate(0, top);
+            b.lines.draw(canvas);
+            canvas.restore();
+            float bar = top + b.lines.getHeight() + dp(4), middle = bar + dp(8);
+            canvas.drawRect(0, bar, (float) b.times.median() * scale, bar + dp(16), fill);
+            canvas.drawLine((float) b.times.p10() * scale, middle, (float) b.times.p90() * scale, middle, line);
+            top = bar + dp(28);
         }
     }
 }

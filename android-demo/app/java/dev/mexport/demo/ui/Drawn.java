@@ -2,6 +2,7 @@ package dev.mexport.demo.ui;
 
 import android.content.Context;
 import android.graphics.Paint;
+import android.text.TextPaint;
 import android.util.AttributeSet;
 import android.util.TypedValue;
 import android.view.View;
@@ -11,7 +12,7 @@ import dev.mexport.demo.R;
 abstract class Drawn extends View {
     protected final Paint fill = new Paint(Paint.ANTI_ALIAS_FLAG);
     protected final Paint line = new Paint(Paint.ANTI_ALIAS_FLAG);
-    protected final Paint ink = new Paint(Paint.ANTI_ALIAS_FLAG);
+    protected final TextPaint ink = new TextPaint(Paint.ANTI_ALIAS_FLAG);
 
     Drawn(Context context, AttributeSet attributes) {
         super(context, attributes);

@@ -6,6 +6,7 @@ import android.view.Menu;
 import android.view.MenuItem;
 import android.widget.ListView;
 import dev.mexport.demo.R;
+import dev.mexport.demo.measure.Result;
 
 /** The models in this app, each with its engine, size and last result. */
 public final class MainActivity extends Screen {
@@ -34,7 +35,7 @@ public final class MainActivity extends Screen {
         enable(R.id.measure, free);
         enable(R.id.check, free);
         enable(R.id.classify, free);
-        enable(R.id.compare, !session.results().isEmpty());
+        enable(R.id.compare, session.results().stream().anyMatch(Result::timed));
         rows.notifyDataSetChanged();
     }
 

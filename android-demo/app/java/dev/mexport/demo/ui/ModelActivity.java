@@ -15,6 +15,7 @@ import java.util.List;
 /** One model: its figures, every sample, how warm the phone became, whether its outputs are right. */
 public final class ModelActivity extends Screen {
     private Model model;
+    private Result shown;
 
     @Override protected int layout() {
         return R.layout.model;
@@ -27,6 +28,7 @@ public final class ModelActivity extends Screen {
             return;
         }
         setTitle(model.name());
+        text(R.id.name, model.name());  // the bar above has one line, and cuts
         onClick(R.id.measure, () -> startActivity(new Intent(this, RunActivity.class).putExtra(MODEL, model.name())));
         onClick(R.id.check, () -> session.check(List.of(model)));
     }
@@ -39,10 +41,12 @@ public final class ModelActivity extends Screen {
         enable(R.id.check, !busy());
         text(R.id.facts, Words.facts(this, model));
         text(R.id.headline, Words.headline(this, result));
+        ((TextView) findViewById(R.id.headline)).setTextColor(Words.colour(this, result));
         text(R.id.checked, Words.check(this, session.check(model.name())));
         text(R.id.notes, result == null ? "" : Words.reasons(this, result.notes()));
         findViewById(R.id.details).setVisibility(timed ? View.VISIBLE : View.GONE);
-        if (timed) details(result);
+        if (timed && result != shown) details(result);  // in a table made anew, TalkBack loses its place
+        shown = result;
     }
 
     private void details(Result result) {

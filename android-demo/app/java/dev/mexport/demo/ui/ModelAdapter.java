@@ -38,7 +38,7 @@ final class ModelAdapter extends BaseAdapter {
         text(row, R.id.name, model.name());
         text(row, R.id.facts, Words.facts(context, model));
         TextView headline = text(row, R.id.headline, Words.headline(context, result));
-        headline.setTextColor(context.getColor(result == null || result.valid() ? R.color.figure : R.color.warning));
+        headline.setTextColor(Words.colour(context, result));
         TextView check = text(row, R.id.checked, session.check(model.name()) == null ? "" : Words.check(context, session.check(model.name())));
         check.setVisibility(check.length() == 0 ? View.GONE : View.VISIBLE);
         return row;

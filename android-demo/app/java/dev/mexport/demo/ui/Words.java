@@ -42,6 +42,11 @@ final class Words {
         return result.valid() ? text : context.getString(R.string.invalid, text, reasons(context, result.reasons()));
     }
 
+    /** What a headline is written in: figures that do not count are a warning. */
+    static int colour(Context context, Result result) {
+        return context.getColor(result == null || result.valid() ? R.color.figure : R.color.warning);
+    }
+
     /** A check in words. */
     static String check(Context context, Check.Outcome outcome) {
         if (outcome == null) return context.getString(R.string.not_checked);
