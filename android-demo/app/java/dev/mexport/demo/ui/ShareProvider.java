@@ -36,9 +36,11 @@ public final class ShareProvider extends ContentProvider {
     }
 
     @Override public Cursor query(Uri uri, String[] projection, String selection, String[] arguments, String order) {
-        MatrixCursor cursor = new MatrixCursor(new String[] {OpenableColumns.DISPLAY_NAME, OpenableColumns.SIZE});
+        String[] all = {OpenableColumns.DISPLAY_NAME, OpenableColumns.SIZE};
+        MatrixCursor cursor = new MatrixCursor(projection == null ? all : projection);
         try {
-            cursor.addRow(new Object[] {uri.getLastPathSegment(), file(uri).length()});
+            long bytes = file(uri).length();
+            cursor.newRow().add(OpenableColumns.DISPLAY_NAME, uri.getLastPathSegment()).add(OpenableColumns.SIZE, bytes);
         } catch (FileNotFoundException e) {
             return cursor;
         }

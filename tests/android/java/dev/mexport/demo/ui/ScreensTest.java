@@ -13,6 +13,7 @@ import android.graphics.Canvas;
 import android.os.BatteryManager;
 import android.os.Looper;
 import android.provider.MediaStore;
+import android.provider.OpenableColumns;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.EditText;
@@ -264,6 +265,17 @@ public final class ScreensTest {
         Intent intent = new Intent(RuntimeEnvironment.getApplication(), ModelActivity.class).putExtra(Screen.MODEL, "nobody");
         try (ActivityController<ModelActivity> controller = Robolectric.buildActivity(ModelActivity.class, intent).create()) {
             assertTrue(controller.get().isFinishing());
+        }
+    }
+
+    @Test public void aSharedFileTellsWhatIsAskedFor() throws Exception {
+        measured();
+        var resolver = RuntimeEnvironment.getApplication().getContentResolver();
+        var uri = ShareProvider.uri(RuntimeEnvironment.getApplication(), new File("latest.json"));
+        try (var cursor = resolver.query(uri, new String[] {OpenableColumns.SIZE}, null, null, null)) {
+            assertTrue(cursor.moveToFirst());
+            assertEquals(1, cursor.getColumnCount());
+            assertEquals(kept.length, cursor.getLong(0));
         }
     }
 
