@@ -30,7 +30,7 @@ import org.json.JSONObject;
  */
 final class NcnnRunner implements Runner {
     private static final int REFUSED_CALL = 128 + 31, KILLED = 128 + 9;
-    private static final double PATIENCE_S = 120;
+    private static final double PATIENCE_S = 120, INFERENCE_S = 10;
     private static final Pattern PID = Pattern.compile("pid=(\\d+)");
     private final File program;
     private final File scratch;
@@ -47,7 +47,8 @@ final class NcnnRunner implements Runner {
         words.addAll(List.of("--warmup", "" + settings.warmup(), "--runs", "" + settings.turnRuns(), "--seconds", "" + settings.turnSeconds()));
         Map<Integer, Integer> cores = new TreeMap<>();
         try {
-            JSONObject answer = run(model, words, settings.turnSeconds() + PATIENCE_S, cancel, cores);
+            double limit = settings.turnSeconds() + PATIENCE_S + INFERENCE_S * (settings.warmup() + settings.turnRuns());
+            JSONObject answer = run(model, words, limit, cancel, cores);
             JSONArray samples = answer.getJSONArray("samples_ms");
             double[] ms = new double[samples.length()];
             for (int i = 0; i < ms.length; i++) ms[i] = samples.getDouble(i);

@@ -38,7 +38,7 @@ public record Report(Settings settings, List<Result> results, List<Check.Outcome
                 Check.Outcome c = Check.Outcome.parse(o.getJSONArray("checks").getJSONObject(i));
                 for (Model m : models) if (m.name().equals(c.model()) && m.sha256().equals(c.sha256())) checks.add(c);
             }
-        } catch (IOException | JSONException e) {
+        } catch (IOException | JSONException | NumberFormatException e) {
             return new Report(Settings.DEFAULT, results, checks);  // none yet, or none that this version reads
         }
         return new Report(Settings.DEFAULT, results, checks);
