@@ -24,6 +24,8 @@ import numpy as np
 import {kind} as keras
 keras.utils.set_random_seed(0)
 net = keras.applications.{name}(weights=None)
+if net.input_shape[1] is None:
+    net = keras.applications.{name}(weights=None, input_shape=(224, 224, 3))
 for layer in net.layers:
     if type(layer).__name__ == "BatchNormalization":
         layer.momentum = 0.0
