@@ -12,6 +12,7 @@ import typer
 from exporter.cli import options as o
 from exporter.cli.command import Settings
 from exporter.cli.flags import BuildFlags, CompressionFlags, SourceFlags
+from exporter.quick import uninterrupted
 
 if TYPE_CHECKING:
     from exporter.building.deliver import Outcome
@@ -42,9 +43,10 @@ def run(
     force: o.Force = False,
 ) -> None:
     """Turn a trained model into a bundle for each target, proved equal to the source by running it."""
-    from exporter.building.ahead import open_ahead
-    from exporter.building.options import BuildOptions
-    from exporter.cli import parse
+    with uninterrupted():
+        from exporter.building.ahead import open_ahead
+        from exporter.building.options import BuildOptions
+        from exporter.cli import parse
 
     command = shlex.join(["mexport", *sys.argv[1:]])
     given = {
@@ -59,7 +61,8 @@ def run(
     if model is None:
         model, given = sample(given, settings)
     with open_ahead(parse.existing(model, "model"), BuildOptions.of(given).load_options()) as source:
-        from exporter import pipeline
+        with uninterrupted():
+            from exporter import pipeline
 
         done = pipeline.build_all(source, target, compression.as_recipe(), console=settings.console(), **given)
     settings.emit({"outcomes": [d.as_dict() for d in done]}, "\n".join(filter(None, map(line, done))))

@@ -128,6 +128,7 @@ def ending(work: Callable[[], None], settings: Settings) -> int:
     except typer.Exit as wanted:
         return wanted.exit_code
     except KeyboardInterrupt:
+        exec("pass")  # where it came through an exec, as in making a dataclass, CPython would end by SIGINT; the next exec undoes that
         typer.echo("interrupted", err=True)
         if settings.json:
             _tell_json("Interrupted", "interrupted", None, INTERRUPTED)

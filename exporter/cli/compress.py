@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.cli import options as o
 from exporter.cli.command import Settings
 from exporter.cli.flags import CompressionFlags, SourceFlags
+from exporter.quick import uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,17 +40,19 @@ def run(
 
     Without --train nothing is trained: channels are pruned lightly, and the rest is repaired on --samples.
     """
-    from exporter.building.ahead import open_ahead
-    from exporter.building.options import BuildOptions
-    from exporter.cli import parse
-    from exporter.cli.text import facts_text
+    with uninterrupted():
+        from exporter.building.ahead import open_ahead
+        from exporter.building.options import BuildOptions
+        from exporter.cli import parse
+        from exporter.cli.text import facts_text
 
     given = {
         **origin.given(), **compression.given(), "output": output, "samples": samples, "data": data, "labels": labels, "force": force,
         "seed": settings.seed, "threads": settings.threads, "command": shlex.join(["mexport", *sys.argv[1:]]),
     }  # fmt: skip
     with open_ahead(parse.existing(model, "model"), BuildOptions.of(given).load_options()) as source:
-        from exporter import pipeline
+        with uninterrupted():
+            from exporter import pipeline
 
         done = pipeline.compress(source, compression.as_recipe(always=True), console=settings.console(), **given)
     written = "up to date, nothing done\n" if done.up_to_date else ""

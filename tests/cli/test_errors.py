@@ -1,11 +1,14 @@
 import errno
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from exporter.cli.command import Settings, ending
 from exporter.errors import BY_CODE
-from tests.command import mexport
+from tests.command import ROOT, mexport
 
 
 @pytest.mark.parametrize(
@@ -88,3 +91,22 @@ def test_an_unforeseen_error_is_one_sentence_and_a_trace_with_v(capsys):
     assert json.loads(told.out)["error"]["exit_code"] == 1
     ending(work, Settings(verbose=True))
     assert "Traceback" in capsys.readouterr().err
+
+
+CUT = """
+import sys
+from exporter.cli.command import Settings, ending
+
+def cut():
+    raise KeyboardInterrupt
+
+sys.exit(ending(lambda: exec("cut()", {"cut": cut}), Settings()))
+"""
+
+
+def test_an_interrupt_ends_with_its_code_wherever_it_came(tmp_path):
+    """Through an exec, as in making a dataclass while modules are imported."""
+    (tmp_path / "cut.py").write_text(CUT)
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    done = subprocess.run([sys.executable, "-m", "cut"], env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
