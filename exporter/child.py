@@ -67,10 +67,11 @@ class HostWorker:
 
     def __init__(self, module: str, folder: Path, env: dict[str, str]) -> None:
         self.log = folder / "stderr"
+        env = {**os.environ, **env, "TMPDIR": str(folder)}  # what it unpacks goes with the folder, also when it is killed at that
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "exporter.worker", module],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **env},
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=env,
             )  # fmt: skip
 
     def send(self, line: bytes) -> None:

@@ -1,4 +1,5 @@
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +42,13 @@ def test_an_onnx_file_starts_nothing(tmp_path):
         onnx = mx.build(keras, "onnx-arm64", output=tmp_path / "out").path / "model.onnx"
     with open_ahead(onnx, LoadOptions()) as source:
         assert source._child is None
+
+
+@pytest.mark.usefixtures("cached")
+def test_what_a_framework_unpacks_goes_with_it(tmp_path):
+    """A build that ends early, by a wrong flag say, kills the framework while it unpacks a big archive."""
+    with open_ahead(model_path(), LoadOptions()) as source:
+        child = source._child
+        told = Path(f"/proc/{child.worker.process.pid}/environ").read_bytes().decode().split("\0")
+        assert f"TMPDIR={child.folder.name}" in told
+    assert not Path(child.folder.name).exists()

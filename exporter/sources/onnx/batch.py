@@ -121,7 +121,9 @@ def _follow(x1: Dims, x2: Dims, y1: Dims, target: list[int], batch: int) -> Dims
         raise ValueError(f"it turns {list(x1)} into {list(y1)}, which mixes the batch with other axes")
     own = [i for i in places if y1[i] == batch]
     best = own[0] if own else places[0]
-    if len(own) > 1 and axis not in own:
+    if axis in own:  # where ones stand beside a batch of one, it stays where it was
+        best = axis
+    elif len(own) > 1:
         best = next((i for i in own if target[i] == -1), best)
     return tuple(2 * d if i == best else d for i, d in enumerate(y1))
 
