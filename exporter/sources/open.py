@@ -5,13 +5,12 @@ What reads a Graph is imported when one is read: a framework can start while the
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import re
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -177,7 +176,7 @@ def open_source(path: Path | str, options: LoadOptions | None = None) -> Source:
             f"--signature {options.signature}: {path.name} is no SavedModel", hint="leave it out, or name outputs with --outputs"
         )
     framework = _framework_of(kind, path)
-    info = SourceInfo(path, _sha256(path), kind, framework, importlib.metadata.version(framework.replace("_", "-")))
+    info = SourceInfo(path, kind, framework, importlib.metadata.version(framework.replace("_", "-")))
     return SOURCES[kind](info, options or LoadOptions())
 
 
@@ -205,18 +204,3 @@ def _keras_major(path: Path) -> int:
         ) from problem
     text = version.decode() if isinstance(version, bytes) else str(version)
     return int(text.split(".")[0]) if text[:1].isdigit() else 2
-
-
-def _sha256(path: Path) -> str:
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    total = hashlib.sha256()
-    for name, file_path in _files(path):
-        total.update(name.encode() + b"\0" + bytes.fromhex(_sha256(file_path)))
-    return total.hexdigest()
-
-
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    found = sorted((p.relative_to(folder).as_posix(), p) for p in folder.rglob("*") if p.is_file())
-    yield from found

@@ -1,7 +1,9 @@
 """What a caller may say about a source, and what a source says about itself."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,14 +51,27 @@ class SourceInfo:
 
     Attributes:
         path: Where it was read from.
-        sha256: Of the file; of a SavedModel folder over the sorted relative names and contents.
         format: "keras", "h5", "saved_model" or "onnx".
         framework: Who gives the reference: "keras", "tf_keras", "tensorflow" or "onnxruntime".
         version: That framework's installed version.
     """
 
     path: Path
-    sha256: str
     format: str
     framework: str
     version: str
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file; of a SavedModel folder over the sorted relative names and contents. Computed when first asked for."""
+        return _sha256(self.path)
+
+
+def _sha256(path: Path) -> str:
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    total = hashlib.sha256()
+    for name, file_path in sorted((p.relative_to(path).as_posix(), p) for p in path.rglob("*") if p.is_file()):
+        total.update(name.encode() + b"\0" + bytes.fromhex(_sha256(file_path)))
+    return total.hexdigest()

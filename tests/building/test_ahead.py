@@ -16,7 +16,9 @@ def cached(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("cached")
-def test_a_framework_starts_only_for_what_the_store_lacks(tmp_path):
+@pytest.mark.parametrize("slow_bytes", [0, 1 << 30])
+def test_a_framework_runs_only_for_what_the_store_lacks(tmp_path, monkeypatch, slow_bytes):
+    monkeypatch.setattr("exporter.building.ahead.SLOW_TO_HASH_BYTES", slow_bytes)
     with open_ahead(model_path(), LoadOptions()) as source:
         assert source._child is not None
         mx.build(source, "onnx-arm64", output=tmp_path / "out")

@@ -24,7 +24,7 @@ from exporter.graph import shape_of
 from exporter.graph.evaluate import evaluate
 from exporter.graph.files import load_graph
 from exporter.sources.keras import Session
-from exporter.sources.keras.loading import load_stored
+from exporter.sources.keras.loading import _mapped_datasets, load_stored
 from exporter.sources.keras.stored import read_stored
 from exporter.sources.options import LoadOptions
 
@@ -248,7 +248,8 @@ def test_foreign_function_in_config_is_refused(tmp_path: Path) -> None:
         Session(str(tmp_path / "m.h5"))
 
 
-def test_a_big_file_gives_the_same_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mapped", [0, 1 << 30])
+def test_a_big_file_gives_the_same_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mapped: int) -> None:
     rng = np.random.default_rng(0)
     model = keras.Sequential([
         keras.Input((6, 6, 3)), keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization(), keras.layers.Flatten(),
@@ -260,10 +261,26 @@ def test_a_big_file_gives_the_same_model(tmp_path: Path, monkeypatch: pytest.Mon
     stored = read_stored(tmp_path / "net.keras")
     whole = load_stored(stored)
     monkeypatch.setattr("exporter.sources.keras.loading.BIG_BYTES", 0)
+    monkeypatch.setattr("exporter.sources.keras.loading.MAPPED_BYTES", mapped)
+    read = h5py.Dataset.__array__
     big = load_stored(stored)
     assert [w.path for w in big.weights] == [w.path for w in whole.weights]
     for one, other in zip(big.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+    assert h5py.Dataset.__array__ is read
+
+
+def test_datasets_in_chunks_are_read_not_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.sources.keras.loading.MAPPED_BYTES", 0)
+    numbers = np.arange(12, dtype=np.float32).reshape(3, 4)
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file["whole"] = numbers
+        file.create_dataset("chunks", data=numbers, chunks=(2, 2), compression="gzip")
+    with h5py.File(tmp_path / "w.h5") as file, _mapped_datasets():
+        assert isinstance(file["whole"].__array__(), np.memmap)
+        for name in file:
+            np.testing.assert_array_equal(np.asarray(file[name]), numbers)
+            np.testing.assert_array_equal(np.asarray(file[name], np.float64), numbers)
 
 
 def test_a_graph_that_the_disk_has_no_room_for(small_disk: Path) -> None:

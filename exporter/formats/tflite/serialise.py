@@ -1,6 +1,8 @@
-"""The op list as a flatbuffer, written in place: weights go from the source's memory straight into the file's bytes."""
+"""The op list as a flatbuffer: big weights go from where they lie straight into the file, never into memory as a whole."""
 
 import hashlib
+import mmap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ ALIGNMENT = 16
 
 _LIMIT = 2**31 - 2**20
 _SMALL = 1 << 16
+_PART = 1 << 22
 _TYPES = {"bool": 6, "float16": 1, "float32": 0, "int32": 2, "int8": 9, "uint8": 3}
 _INT4 = 17
 _OPTIONS = {
@@ -32,21 +35,53 @@ _OPTIONS = {
 _ENUMS = {"padding": schema.Padding, "fusedActivationFunction": schema.ActivationFunctionType, "mode": schema.MirrorPadMode}
 
 
+class _Builder(flatbuffers.Builder):  # type: ignore[misc]
+    """Bytes that take memory only where something is written; the places of weights are left empty.
+
+    Attributes:
+        gaps: Each weights' distance from the end of the file, and what belongs there.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(0)
+        self.Bytes, self.head = mmap.mmap(-1, size), size
+        self.gaps: list[tuple[int, Array]] = []
+
+    def pieces(self) -> Iterator[memoryview]:
+        """The file's bytes from its beginning, weights in parts of some MB."""
+        view, at = memoryview(self.Bytes), self.head
+        for distance, content in sorted(self.gaps, key=lambda gap: -gap[0]):
+            start = len(view) - distance
+            yield view[at:start]
+            yield from (part.data for part in _in_order(content))
+            at = start + content.nbytes
+        yield view[at:]
+
+
+def _in_order(content: Array) -> Iterator[Array]:
+    """An array part by part along its first axis, each with its elements in order."""
+    if content.flags.c_contiguous:
+        yield content
+        return
+    rows = max(1, _PART * len(content) // content.nbytes)
+    for start in range(0, len(content), rows):
+        yield np.ascontiguousarray(content[start : start + rows])
+
+
 class _Buffer(schema.BufferT):  # type: ignore[misc]
-    """A buffer whose bytes are copied once, into their place in the file, aligned."""
+    """A buffer whose bytes are left out, aligned, until the file is written."""
 
     def __init__(self, content: Array) -> None:
         super().__init__()
         self.content = content
 
-    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 - the generated name
+    def Pack(self, builder: _Builder) -> int:  # noqa: N802 - the generated name
         """Called by the generated code that writes the model."""
         size = self.content.nbytes
         builder.StartVector(1, size, ALIGNMENT)
         builder.head -= size
         if size:
-            place = np.frombuffer(builder.Bytes, self.content.dtype, self.content.size, builder.head)
-            np.copyto(place.reshape(self.content.shape), self.content)
+            builder.gaps.append((builder.Offset(), self.content))
         vector = builder.EndVector()
         schema.BufferStart(builder)
         schema.BufferAddData(builder, vector)
@@ -62,7 +97,8 @@ def serialise(model: TfModel, path: Path) -> None:
     table = _Tables()
     builder = table.build(model)
     with path.open("wb") as file:
-        file.write(memoryview(builder.Bytes)[builder.head :])
+        for piece in builder.pieces():
+            file.write(piece)
 
 
 def pack_int4(data: Array) -> Array:
@@ -91,7 +127,7 @@ class _Tables:
         self.codes: dict[tuple[str, int], int] = {}
         self.bytes = 0
 
-    def build(self, model: TfModel) -> flatbuffers.Builder:
+    def build(self, model: TfModel) -> _Builder:
         """The finished flatbuffer."""
         graph = schema.SubGraphT()
         graph.name = b"main"
@@ -110,7 +146,7 @@ class _Tables:
         if room > _LIMIT:
             got = f"{self.bytes / 2**30:.2f} GiB of weights"
             raise UnsupportedOpError(f"{got}: a TFLite file holds at most 2 GiB", hint="write it as fp16, or compress the model first")
-        builder = flatbuffers.Builder(room)
+        builder = _Builder(room)
         builder.Finish(root.Pack(builder), b"TFL3")
         return builder
 

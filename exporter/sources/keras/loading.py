@@ -22,6 +22,7 @@ ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", "CUDA
 
 WEIGHTS = "model.weights.h5"
 BIG_BYTES = 200_000_000
+MAPPED_BYTES = 1 << 20
 ZEROS: dict[str, Any] = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
 
 
@@ -78,8 +79,30 @@ def _open(keras: Any, stored: Stored, custom_objects: dict[str, Any], trust: boo
         return keras.models.load_model(_suffixed(stored), custom_objects=custom_objects, compile=False, safe_mode=not trust)
     config = _unfilled({k: v for k, v in stored.config.items() if k != "compile_config"})
     model = keras.saving.deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=not trust)
-    model.load_weights(weights.result())
+    with _mapped_datasets():
+        model.load_weights(weights.result())
     return model
+
+
+@contextlib.contextmanager
+def _mapped_datasets() -> Iterator[None]:
+    """Big datasets of an HDF5 file become arrays mapped to the file: TensorFlow copies them anyway, so h5py need not."""
+    import h5py
+    import numpy as np
+
+    read = h5py.Dataset.__array__
+
+    def array(dataset: Any, dtype: Any = None, **how: Any) -> Any:
+        start = dataset.id.get_offset() if dtype is None and dataset.nbytes > MAPPED_BYTES else None
+        if start is None:  # in chunks, or compressed
+            return read(dataset, dtype, **how)
+        return np.memmap(dataset.file.filename, dataset.dtype, "r", start, dataset.shape)
+
+    h5py.Dataset.__array__ = array
+    try:
+        yield
+    finally:
+        h5py.Dataset.__array__ = read
 
 
 def _unfilled(config: Any) -> Any:
