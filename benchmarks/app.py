@@ -30,14 +30,16 @@ from tests.emulated.phone_kit import LAYERS
 
 MANY = 50
 QUIET = Console(quiet=True)
+QEMU = "qemu-aarch64 -cpu cortex-a53"
+"""Starts an ARM program on this computer."""
 START = re.compile(r"^START (\w+) (\d+) (\S+)$", re.MULTILINE)
 
 TEXT = """## The Android app
 
 `mexport app build` with the embedded sample in three formats, in a process of its own. *First*: an empty cache but for ncnn's program
 (here with the kinds of layer named) and onnxruntime's package; the jars are in Maven's cache, the sample's bundles are built too.
-Other work went on beside it. CPU seconds: of all processes together. Start: from nothing to the drawn list of
-models, on a JVM (Robolectric), the first time in its process and again. No phone.
+CPU seconds: of all processes together. Start: from nothing to the drawn list of models, on a JVM (Robolectric), the first time in its
+process, classes and compilation included, and again. No phone.
 
 """
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.app import folder, jvm, program
+from benchmarks.app import QEMU, folder, jvm, program
 from benchmarks.golden import CASES
 from benchmarks.markdown import table
 from benchmarks.ours import TARGETS, mexport
@@ -27,7 +27,6 @@ from tests.android.jvm import prepare, run_tests
 from tests.android.pictures import answers
 
 PICTURES = 50
-QEMU = "qemu-aarch64 -cpu cortex-a53"
 CHECK = re.compile(r"^CHECK (\{.*\})$", re.MULTILINE)
 SAME = re.compile(r"^TOP1 (\S+) (\d+) (\d+)$", re.MULTILINE)
 ONLY = ("dev.mexport.demo.measure.PicturesTest", "dev.mexport.demo.measure.EnginesTest#everyBundleGivesTheComputersOutputs")
@@ -61,7 +60,7 @@ def built(kit: Path, name: str) -> list[Bundle]:
     place = folder() / "bundles" / name.replace("/", "-")
     if not place.is_dir():
         targets = [word for f in FORMATS for word in ("--target", TARGETS[f])]
-        title = name.split("/")[1] + Path(name).suffix.replace(".", "-")
+        title = "-".join(name.split("/")[1:]).replace(".", "-")
         mexport("build", kit / "models" / name, *targets, "--precision", "fp32", *CASES[name].flags, "-o", place, "--name", title)
     return find_bundles(place)
 

@@ -2,6 +2,7 @@
 
 from exporter.passes.absorb_transposes import AbsorbTransposes
 from exporter.passes.adopt_layout import AdoptLayout
+from exporter.passes.drop_nan_guards import DropNanGuards
 from exporter.passes.eliminate_noops import EliminateNoops
 from exporter.passes.fold_batch_norm import FoldBatchNorm
 from exporter.passes.fold_constants import FoldConstants
@@ -32,6 +33,7 @@ __all__ = ["PASSES", "Pass", "Phase"]
 PASSES: dict[str, type[Pass]] = {
     "fold_constants": FoldConstants,
     "eliminate_noops": EliminateNoops,
+    "drop_nan_guards": DropNanGuards,
     "normalise_binary": NormaliseBinary,
     "normalise_clip": NormaliseClip,
     "normalise_einsum": NormaliseEinsum,

@@ -18,7 +18,8 @@ UNARY: dict[str, Callable[[Any], Any]] = {
     "Relu": tf.nn.relu, "Sigmoid": tf.sigmoid, "Tanh": tf.tanh, "Exp": tf.exp, "Log": tf.math.log, "Sqrt": tf.sqrt, "Abs": tf.abs,
     "Neg": tf.negative, "Erf": tf.math.erf, "Floor": tf.floor, "Ceil": tf.math.ceil, "Round": tf.round, "Sign": tf.sign, "Sin": tf.sin,
     "Cos": tf.cos, "Tan": tf.tan, "Asin": tf.asin, "Acos": tf.acos, "Atan": tf.atan, "Softplus": tf.nn.softplus,
-    "Softsign": tf.nn.softsign, "Reciprocal": tf.math.reciprocal, "Not": tf.logical_not, "Identity": tf.identity, "Dropout": tf.identity,
+    "Softsign": tf.nn.softsign, "Reciprocal": tf.math.reciprocal, "Not": tf.logical_not, "IsNaN": tf.math.is_nan,
+    "Identity": tf.identity, "Dropout": tf.identity,
     "Mish": lambda x: x * tf.tanh(tf.nn.softplus(x)), "HardSwish": lambda x: x * tf.nn.relu6(x + 3.0) * (1 / 6),
 }  # fmt: skip
 """ONNX operator to TensorFlow's function; a Dropout of a finished model drops nothing."""

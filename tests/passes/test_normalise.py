@@ -253,3 +253,33 @@ def test_a_norm_over_rows_goes_into_the_product_before_it(merge):
     inits = {"s": np.array([-1, 3]), "t": np.array([-1, 7, 3]), "w": rand(4, 3), "scale": rand(3), "bias": rand(3), "mean": rand(3)}
     graph = apply("unmerge_rows remove_dead", text, inits | {"var": rand(3) ** 2 + 1})
     assert ops(graph) == {"MatMul": 1, "Add": 1}
+
+
+GUARDED = "s = {} p = Softmax <axis = -1> (s) c = IsNaN (p) z = Where (c, zero, p) y = MatMul (z, v)"
+MASK = np.triu(np.full((5, 5), -np.inf, np.float32), 1)
+
+
+@pytest.mark.parametrize("scores", ["MatMul (q, k)", "Add (t, mask)", "Add (mask, t)"])
+def test_a_guard_against_rows_masked_whole_goes_where_there_is_none(scores):
+    """PyTorch's exporters write it behind every attention."""
+    text = f"g (float[N,5,4] q) => (float[N,5,3] y) {{ t = MatMul (q, k) {GUARDED.format(scores)} }}"
+    graph = apply(
+        "drop_nan_guards eliminate_noops remove_dead",
+        text,
+        {"k": rand(4, 5), "mask": MASK, "zero": np.zeros((), np.float32), "v": rand(5, 3)},
+    )
+    assert ops(graph) == {"MatMul": 2, "Softmax": 1, **({"Add": 1} if "Add" in scores else {})}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "scores", "mask"),
+    [
+        ("float[N,5,4] q", "Add (t, mask)", np.where(np.arange(5)[:, None] == 2, -np.inf, MASK).astype(np.float32)),  # a row masked whole
+        ("float[N,5,4] q", "Add (t, mask)", np.full((5, 5), np.inf, np.float32)),
+        ("float[N,5,4] q, float[N,5,5] m", "Add (t, m)", MASK),  # from outside
+        ("float[N,5,4] q", "Div (t, mask)", MASK),
+    ],
+)
+def test_a_guard_that_may_be_needed_stays(inputs, scores, mask):
+    text = f"g ({inputs}) => (float[N,5,3] y) {{ t = MatMul (q, k) {GUARDED.format(scores)} }}"
+    assert changes("drop_nan_guards", text, {"k": rand(4, 5), "mask": mask, "zero": np.zeros((), np.float32), "v": rand(5, 3)}) == 0

@@ -46,6 +46,12 @@ def emit_compare(e: Emitter, node: ir.Node) -> None:
     e.bind(node.outputs[0], _boolean(e.emit(COMPARE[node.op_type], inputs, shape)), axes)
 
 
+def emit_is_nan(e: Emitter, node: ir.Node) -> None:
+    """What is not equal to itself."""
+    inputs, shape, axes = _operands(e, node)
+    e.bind(node.outputs[0], _boolean(e.emit("NOT_EQUAL", inputs * 2, shape)), axes)
+
+
 def emit_not(e: Emitter, node: ir.Node) -> None:
     """LOGICAL_NOT."""
     inputs, shape, axes = _operands(e, node)

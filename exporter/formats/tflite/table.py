@@ -57,6 +57,7 @@ EMIT: dict[str, Emit] = {
     "Mish": act.emit_mish,
     "Mul": elementwise.emit_binary,
     "Not": logic.emit_not,
+    "IsNaN": logic.emit_is_nan,
     "PRelu": act.emit_prelu,
     "Pad": axis.emit_pad,
     "Pow": elementwise.emit_pow,

@@ -268,7 +268,7 @@ _PICTURES = (
 _SAME = (
     "Relu", "LeakyRelu", "Clip", "Elu", "Selu", "Celu", "Gelu", "HardSwish", "HardSigmoid", "Mish", "Sigmoid", "Tanh", "Softplus",
     "Softsign", "ThresholdedRelu", "Exp", "Log", "Sqrt", "Abs", "Neg", "Erf", "Floor", "Ceil", "Round",
-    "Reciprocal", "Sin", "Cos", "Sign", "Not", "Identity", "Cast", "Dropout",
+    "Reciprocal", "Sin", "Cos", "Sign", "Not", "IsNaN", "Identity", "Cast", "Dropout",
 )  # fmt: skip
 _REDUCE = (
     "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",

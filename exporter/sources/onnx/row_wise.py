@@ -14,7 +14,7 @@ ALWAYS = {
     "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast", "Dropout", "MatMul", "GridSample",
     "Relu", "LeakyRelu", "Clip", "Elu", "Selu", "Celu", "Gelu", "HardSwish", "HardSigmoid", "Mish", "Sigmoid", "Tanh", "Softplus",
     "Softsign", "ThresholdedRelu", "Exp", "Log", "Sqrt",
-    "Abs", "Neg", "Erf", "Floor", "Ceil", "Round", "Reciprocal", "Sin", "Cos", "Sign", "Not",
+    "Abs", "Neg", "Erf", "Floor", "Ceil", "Round", "Reciprocal", "Sin", "Cos", "Sign", "Not", "IsNaN",
     "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "Where", "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual",
     "And", "Or", "Mod", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSumExp",
     "ReduceSumSquare", "ReduceLogSum",
