@@ -19,15 +19,19 @@ MAKES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """A layer to those that it makes within itself: `create_layer_cpu` in ncnn's sources."""
 
+CALLS: dict[str, dict[str, tuple[str, ...]]] = {"x86_64": {"convolution": ("gemm",)}}
+"""By ABI, a layer to those whose functions it calls: `_utility` in ncnn's sources."""
 
-def closed(layers: Iterable[str]) -> tuple[str, ...]:
+
+def closed(layers: Iterable[str], abi: str) -> tuple[str, ...]:
     """Layers, with all that they need, in order; nothing stays nothing, which stands for all."""
+    calls = CALLS.get(abi, {})
     open_ = list(layers)
     found: set[str] = set(ALWAYS if open_ else ())
     while open_:
         layer = open_.pop()
         found.add(layer)
-        open_ += [made for made in MAKES.get(layer, ()) if made not in found]
+        open_ += [needed for needed in (*MAKES.get(layer, ()), *calls.get(layer, ())) if needed not in found]
     return tuple(sorted(found))
 
 

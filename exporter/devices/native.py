@@ -52,7 +52,7 @@ def source_folder() -> Path:
 
 def find_runner(store: Store, abi: str, layers: Sequence[str] = ()) -> Runner | None:
     """A program built earlier from the same sources by the same compiler, that has these kinds of layer (all when empty)."""
-    wanted, made_from = set(closed(layers)), _made_from(find_abi(abi))
+    wanted, made_from = set(closed(layers, abi)), _made_from(find_abi(abi))
     for facts_file in sorted((store.root / "tool").glob(f"[!.]*/{FACTS}")):  # drafts begin with a dot
         facts = json.loads(facts_file.read_text())
         enough = not facts["layers"] or (wanted and wanted <= set(facts["layers"]))
@@ -81,7 +81,7 @@ def build_runner(store: Store, abi: str, *, layers: Sequence[str] = (), console:
     with voice.stage("fetching the compiler, and ncnn's source"):
         tools, ncnn = fetch_tools(store), fetch_ncnn(store)
     require_known(ncnn, layers)
-    kept, made_from = closed(layers), _made_from(find_abi(abi))
+    kept, made_from = closed(layers, abi), _made_from(find_abi(abi))
     libraries = store.place("tool", fingerprint(libraries_of=ZIG))
     key = fingerprint(made_from=made_from, layers=kept)
     with store.put("tool", key) as folder:

@@ -9,14 +9,19 @@ from exporter.errors import UsageError
 
 
 def test_nothing_stands_for_all() -> None:
-    assert closed([]) == ()
+    assert closed([], "arm64-v8a") == ()
 
 
 def test_layers_bring_what_they_make() -> None:
-    got = closed(["deconvolutiondepthwise"])
+    got = closed(["deconvolutiondepthwise"], "arm64-v8a")
     assert set(got) == {"deconvolutiondepthwise", "deconvolution", "gemm", "crop", *ALWAYS}
     assert got == tuple(sorted(got))
-    assert closed(got) == got
+    assert closed(got, "arm64-v8a") == got
+
+
+def test_layers_bring_what_they_call_on_some_processors() -> None:
+    assert "gemm" in closed(["convolutiondepthwise"], "x86_64")
+    assert "gemm" not in closed(["convolutiondepthwise"], "arm64-v8a")
 
 
 def test_an_unknown_layer_suggests_the_nearest(tmp_path: Path) -> None:

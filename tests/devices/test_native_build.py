@@ -59,7 +59,7 @@ def test_a_compiler_that_fails_is_told_with_its_last_lines(tmp_path: Path) -> No
 def test_another_source_another_compiler_or_another_layer_is_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "tool" / "a"
     folder.mkdir(parents=True)
-    facts = {"abi": "arm64-v8a", "layers": list(native.closed(["pooling"])), "made_from": native._made_from(ABIS["arm64-v8a"])}
+    facts = {"abi": "arm64-v8a", "layers": list(native.closed(["pooling"], "arm64-v8a")), "made_from": native._made_from(ABIS["arm64-v8a"])}
     (folder / "runner.json").write_text(native.json.dumps(facts))
     with Store(tmp_path) as store:
         assert native.find_runner(store, "arm64-v8a", ["pooling"]) is not None
