@@ -44,7 +44,7 @@ class _Builder(flatbuffers.Builder):  # type: ignore[misc]
 
     def __init__(self, size: int) -> None:
         super().__init__(0)
-        self.Bytes, self.head = mmap.mmap(-1, size), size
+        self.Bytes, self.head = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), size
         self.gaps: list[tuple[int, Array]] = []
 
     def pieces(self) -> Iterator[memoryview]:
