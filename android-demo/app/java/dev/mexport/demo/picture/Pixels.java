@@ -1,6 +1,9 @@
 package dev.mexport.demo.picture;
 
 import android.graphics.Bitmap;
+import android.graphics.ColorSpace;
+import android.os.Build;
+import dev.mexport.demo.NewerApi;
 import dev.mexport.demo.model.Preprocessing;
 import dev.mexport.demo.model.Tensor;
 
@@ -12,11 +15,14 @@ import dev.mexport.demo.model.Tensor;
 public record Pixels(int width, int height, int channels, int[] values) {
     private static final int PAD = 114;
 
-    /** Red, green and blue of a bitmap; transparency is ignored. */
+    /**
+     * Red, green and blue of a bitmap; transparency is ignored, and so is a colour profile: nets are trained on the numbers in the file,
+     * which Android would convert.
+     */
     public static Pixels of(Bitmap bitmap) {
         int width = bitmap.getWidth(), height = bitmap.getHeight();
         int[] argb = new int[width * height];
-        bitmap.getPixels(argb, 0, width, 0, 0, width, height);
+        read(bitmap, argb);
         int[] values = new int[argb.length * 3];
         for (int i = 0; i < argb.length; i++) {
             values[3 * i] = argb[i] >> 16 & 255;
@@ -24,6 +30,22 @@ public record Pixels(int width, int height, int channels, int[] values) {
             values[3 * i + 2] = argb[i] & 255;
         }
         return new Pixels(width, height, 3, values);
+    }
+
+    /** Colours as the file has them. Before Android 10 a profile cannot be set aside: what it says is converted to sRGB. */
+    @NewerApi private static void read(Bitmap bitmap, int[] argb) {
+        ColorSpace told = bitmap.getColorSpace();
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.Q && bitmap.getConfig() == Bitmap.Config.ARGB_8888 && told != null) {
+            bitmap.setColorSpace(ColorSpace.get(ColorSpace.Named.SRGB));
+            pixels(bitmap, argb);
+            bitmap.setColorSpace(told);
+        } else {
+            pixels(bitmap, argb);
+        }
+    }
+
+    private static void pixels(Bitmap bitmap, int[] argb) {
+        bitmap.getPixels(argb, 0, bitmap.getWidth(), 0, 0, bitmap.getWidth(), bitmap.getHeight());
     }
 
     /** Real numbers of an input, in the source's layout. */
