@@ -12,7 +12,7 @@ from exporter.proving.subject import bundled
 
 def answers(bundles: Sequence[Bundle], pictures: Sequence[Path]) -> dict[str, object]:
     """Pictures, and the class of each by the name of a model."""
-    found = {b.path.name: top1(b, pictures) for b in bundles}
+    found = {b.path.name: top1(b, pictures) for b in bundles} if pictures else {}
     return {"pictures": [str(p) for p in pictures], "top1": {name: classes for name, classes in found.items() if classes is not None}}
 
 
