@@ -3,8 +3,8 @@
 Given:   p = Softmax(a @ b + mask); y = Where(IsNaN(p), 0, p)
 Result:  y = p
 
-PyTorch's exporters write the guard behind every attention. A row of scores of which one is finite and none is above all numbers
-gives no NaN.
+PyTorch's exporters write such guards behind attention (wav2vec2), masked or not. A row of scores of which one is finite and none is
+above all numbers gives no NaN.
 """
 
 from dataclasses import dataclass

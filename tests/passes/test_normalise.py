@@ -259,16 +259,15 @@ GUARDED = "s = {} p = Softmax <axis = -1> (s) c = IsNaN (p) z = Where (c, zero, 
 MASK = np.triu(np.full((5, 5), -np.inf, np.float32), 1)
 
 
-@pytest.mark.parametrize("scores", ["MatMul (q, k)", "Add (t, mask)", "Add (mask, t)"])
+@pytest.mark.parametrize("scores", ["MatMul (q, k)", "Add (t, mask)", "Add (mask, t)", "Div (t, eight)"])
 def test_a_guard_against_rows_masked_whole_goes_where_there_is_none(scores):
-    """PyTorch's exporters write it behind every attention."""
     text = f"g (float[N,5,4] q) => (float[N,5,3] y) {{ t = MatMul (q, k) {GUARDED.format(scores)} }}"
     graph = apply(
-        "drop_nan_guards eliminate_noops remove_dead",
+        "normalise_binary drop_nan_guards eliminate_noops remove_dead",
         text,
-        {"k": rand(4, 5), "mask": MASK, "zero": np.zeros((), np.float32), "v": rand(5, 3)},
+        {"k": rand(4, 5), "mask": MASK, "eight": np.float32(8), "zero": np.zeros((), np.float32), "v": rand(5, 3)},
     )
-    assert ops(graph) == {"MatMul": 2, "Softmax": 1, **({"Add": 1} if "Add" in scores else {})}
+    assert ops(graph) == {"MatMul": 2, "Softmax": 1, **({"Add": 1} if "Add" in scores else {}), **({"Mul": 1} if "Div" in scores else {})}
 
 
 @pytest.mark.parametrize(
