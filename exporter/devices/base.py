@@ -57,13 +57,15 @@ def packages(platform: Platform) -> tuple[str, ...]:
 
 
 def _pulled(docker: Docker, platform: Platform) -> Base | None:
-    """Debian's own image; None where no registry has it for us."""
+    """Debian's own image; None where no registry has it for that platform."""
     import requests
 
-    name, tag = BASE.split(":")
+    name, _, tag = BASE.rpartition(":")
     try:
         image = docker.client.images.pull(name, tag=tag, platform=platform.docker)
     except (docker.errors.DockerException, requests.exceptions.RequestException):
+        return None
+    if image.attrs["Architecture"] != platform.docker.split("/")[1]:  # an engine may take what a mirror has of one processor only
         return None
     digest = next(iter(image.attrs.get("RepoDigests") or ()), image.id)
     reference = f"mexport/base:{tag}-{platform.name}"
