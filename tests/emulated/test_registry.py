@@ -66,7 +66,8 @@ def registry(request: pytest.FixtureRequest, docker: Docker, monkeypatch: pytest
             if self.command == "GET":
                 self.wfile.write(body)
 
-        do_HEAD = do_GET
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing on the terminal."""
