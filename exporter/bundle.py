@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from exporter import disk
-from exporter.array import Array
+from exporter.array import Array, save_arrays
 from exporter.errors import IntegrityError, MexportError, UsageError
 from exporter.formats.artifact import Artifact, Tensor
 from exporter.schema import manifest_problem
@@ -42,7 +42,7 @@ class Reference:
         groups = {"in": self.inputs, "ref": self.reference, "graph": self.graph}
         arrays = {f"{group}.{name}": x for group, named in groups.items() for name, x in named.items()}
         with (folder / REFERENCE).open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
+            save_arrays(stream, arrays)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from exporter.array import Array
+from exporter.array import Array, save_arrays
 from exporter.errors import BY_CODE, EngineError, MexportError
 
 Reply = tuple[dict[str, Any], dict[str, Array]]
@@ -194,7 +194,7 @@ class Child:
         request: dict[str, Any] = {"verb": verb, "args": args}
         if arrays is not None:
             request["arrays"] = str(Path(self.folder.name, f"in{self.count}.npz"))
-            np.savez(request["arrays"], allow_pickle=False, **arrays)
+            save_arrays(request["arrays"], arrays)
         request["reply"] = str(Path(self.folder.name, f"out{self.count}.npz"))
         try:
             self.worker.send(json.dumps(request).encode() + b"\n")

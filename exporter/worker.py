@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from exporter.array import save_arrays
 from exporter.quick import start_quickly
 
 
@@ -30,7 +31,7 @@ def main(module: str) -> None:
             else:
                 facts, arrays = _answer(session, request)
             if arrays:
-                np.savez(request["reply"], allow_pickle=False, **arrays)
+                save_arrays(request["reply"], arrays)
             _send(replies, {"facts": {**facts, "peak_rss_bytes": peak_rss_bytes()}, "arrays": bool(arrays)})
         except Exception as problem:  # every failure is told to the parent, which raises it again
             traceback.print_exc()

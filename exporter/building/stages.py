@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.array import Array
+from exporter.array import Array, save_arrays
 from exporter.building.versions import identity, source_key
 from exporter.cost.count import totals
 from exporter.data import InputSpec
@@ -107,7 +107,7 @@ def reference(source: Source, options: LoadOptions, inputs: Mapping[str, Array],
             return {name: stored[name] for name in stored.files}
     outputs = source.reference(dict(inputs))
     with store.put("reference", key) as folder:
-        np.savez(folder / "outputs.npz", allow_pickle=False, **outputs)
+        save_arrays(folder / "outputs.npz", outputs)
     return outputs
 
 

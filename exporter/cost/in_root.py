@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from exporter.array import save_arrays
 from exporter.cost.emulate import Machine
 from exporter.cost.instructions import Counts, Region, median
 from exporter.cost.load import LayerCount, Load
@@ -57,7 +56,7 @@ def run_files(load: Load, files: Sequence[File], machine: Machine, root: Path, *
     """
     with tempfile.TemporaryDirectory(prefix="mexport-steady-") as folder:
         request, arrays, reply = (Path(folder, name) for name in ("request.json", "arrays.npz", "reply.json"))
-        np.savez(arrays, allow_pickle=False, **load.arrays)
+        save_arrays(arrays, load.arrays)
         said = [{"path": str(f.path), "patches": [(place, content.hex()) for place, content in f.patches]} for f in files]
         job = {"module": RUNTIMES[load.runtime], "options": load.options, "arrays": str(arrays), "warmup": WARMUP, "regions": regions}
         request.write_text(json.dumps({**job, "reply": str(reply), "files": said}))

@@ -92,7 +92,9 @@ def layer_values(
     made = [str(v.name) for n in graph.nodes for v in n.outputs]
     own = {str(v.name) for n in written.nodes for v in n.outputs} if written is not None else set(made)
     values = [v for v in made if v in tensors and v in shapes and v in own]
-    return values, evaluate(written or graph, few, values), run_artifact(engine, artifact, shapes, few, values)
+    got = run_artifact(engine, artifact, shapes, few, values)
+    values = [v for v in values if v in got]
+    return values, evaluate(written or graph, few, values), got
 
 
 def inside(graph: Graph, artifact: Artifact, engine: Child, inputs: Mapping[str, Array], *, written: Graph) -> Inside:

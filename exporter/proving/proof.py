@@ -69,12 +69,12 @@ def run_artifact(engine: Child, artifact: Artifact, shapes: Mapping[str, tuple[i
         artifact: How the file's tensors stand to the Graph's values.
         shapes: Graph shapes, 1 on axis 0, of all values asked for.
         inputs: By Graph input name, in Graph layout, axis 0 counts samples.
-        values: Graph value names, outputs or taps; None for the outputs.
+        values: Graph value names, outputs or taps; None for the outputs. Taps that the engine did not keep are left out.
     """
     outputs = {t.graph_name: t for t in artifact.outputs}
     wanted = outputs if values is None else {v: outputs.get(v) or artifact.taps[v] for v in values}
     _, got = engine.call("run_many", engine_feeds(artifact.inputs, inputs), tensors=sorted({t.name for t in wanted.values()}))
-    return {v: np.concatenate([t.to_graph(row, shapes[v]) for row in got[t.name]]) for v, t in wanted.items()}
+    return {v: np.concatenate([t.to_graph(row, shapes[v]) for row in got[t.name]]) for v, t in wanted.items() if t.name in got}
 
 
 def engine_feeds(tensors: Sequence[Tensor], inputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.array import Array
+from exporter.array import Array, save_arrays
 from exporter.data import Dataset
 from exporter.graph import Graph
 from exporter.graph.evaluate import serialise
@@ -45,11 +45,12 @@ def graph_sha256(graph: Graph) -> str:
 def save(statistics: Statistics, path: Path) -> None:
     """Write statistics to a file."""
     found = list(statistics.values.values())
-    np.savez(
-        path, allow_pickle=False, names=np.array(list(statistics.values)), samples=np.array(statistics.samples),
-        sizes=np.array([len(h.counts) for h in found]), counts=np.concatenate([h.counts for h in found]),
-        ranges=np.array([(*h.edges, *h.seen, *h.mean) for h in found], np.float64), infinite=np.array([h.infinite for h in found]),
-    )  # fmt: skip
+    parts = {
+        "names": np.array(list(statistics.values)), "samples": np.array(statistics.samples),
+        "sizes": np.array([len(h.counts) for h in found]), "counts": np.concatenate([h.counts for h in found]),
+        "ranges": np.array([(*h.edges, *h.seen, *h.mean) for h in found], np.float64), "infinite": np.array([h.infinite for h in found]),
+    }  # fmt: skip
+    save_arrays(path, parts)
 
 
 def load(path: Path) -> Statistics:

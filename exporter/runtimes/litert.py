@@ -66,7 +66,7 @@ class Session(BatchSession):
         return made
 
     def run(self, arrays: dict[str, Array], tensors: list[str] | None = None) -> tuple[Facts, dict[str, Array]]:
-        """One inference; arrays by input name, in the file's own shape and type."""
+        """One inference; arrays by input name, in the file's own shape and type. Inner tensors that were overwritten are left out."""
         interpreter = self.interpreter
         outputs = {d["name"]: d for d in interpreter.get_output_details()}
         if tensors is not None and any(name not in outputs for name in tensors):
@@ -102,7 +102,8 @@ class Session(BatchSession):
         if missing:
             raise EngineError(f"{self.path.name} has no tensor {', '.join(missing)}")
         known |= {d["name"]: d["index"] for d in interpreter.get_output_details()}
-        return {name: interpreter.get_tensor(known[name]) for name in names}
+        lost = _overwritten(interpreter) if interpreter is self.inner else set()
+        return {name: interpreter.get_tensor(known[name]) for name in names if known[name] not in lost}
 
     def again(self) -> None:
         """One inference on the arrays of the last `run`."""
@@ -124,6 +125,17 @@ class Session(BatchSession):
                     taken.add(node)
                     todo += [t for t in reads[node] if t not in border]
         return len(taken) / len(own) if own else None
+
+
+def _overwritten(interpreter: Any) -> set[int]:
+    """Tensors in whose memory a later node wrote: tflite-runtime 2.14 works in place even where it was told to keep every tensor."""
+    made = [int(t) for node in interpreter._get_ops_details() for t in node["outputs"]]
+    last = {_address(interpreter, t): t for t in made}
+    return {t for t in made if last[_address(interpreter, t)] != t}
+
+
+def _address(interpreter: Any, tensor: int) -> int:
+    return int(interpreter.tensor(tensor)().__array_interface__["data"][0])
 
 
 def _refuse_other_files(path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from exporter import disk
-from exporter.array import Array
+from exporter.array import Array, save_arrays
 from exporter.errors import UsageError
 
 _PLACE = "checkpoint"
@@ -50,7 +50,7 @@ class Keeper:
         place = self.folder / _PLACE
         names = [(kind, name) for kind, group in checkpoint.arrays.items() for name in group]
         with disk.draft(self.folder) as draft:
-            np.savez(draft / "arrays.npz", allow_pickle=False, **{str(i): checkpoint.arrays[k][n] for i, (k, n) in enumerate(names)})
+            save_arrays(draft / "arrays.npz", {str(i): checkpoint.arrays[k][n] for i, (k, n) in enumerate(names)})
             facts = {"run": self.run, "names": names, "facts": dict(checkpoint.facts)}
             (draft / "facts.json").write_text(json.dumps(facts))
             if not disk.publish(draft, place):

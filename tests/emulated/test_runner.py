@@ -17,6 +17,7 @@ from exporter.devices.engine import LABEL, Docker, find_engine
 from exporter.devices.platforms import ARM64
 from exporter.devices.probe import runs
 from exporter.errors import EngineError
+from exporter.proving.subject import bundled
 from tests.command import mexport, start
 from tests.conftest import require
 from tests.small_models import classifier, pictures, wide
@@ -169,3 +170,28 @@ def test_32_bits_have_their_own_engines(docker: Docker, tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     assert {b["engine"] for b in ended.facts["bundles"]} == {"ncnn", "tflite-runtime"}
     assert np.isfinite([c["rel"] for b in ended.facts["bundles"] for c in b["parity"].values()]).all()
+
+
+def test_values_that_an_engine_overwrote_are_not_told(docker: Docker, tmp_path: Path) -> None:
+    """The old engine writes the softmax where the logits were, which an interpreter that keeps every tensor does not show."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    model, data = classifier(tmp_path / "small.onnx"), pictures(tmp_path / "pictures", each=12)
+    words = ("--mean", "127.5", "--std", "127.5", "--precision", "int8", "--calibration", data, "--accept-calibration")
+    ended = mexport("build", model, "--target", "tflite-armv7", *words, "--min-sqnr-db", "1", "-o", tmp_path / "out")
+    assert ended.code == 0, ended.err
+    subject = bundled(read_bundle(tmp_path / "out" / "small--tflite-armv7"), 1)
+    feeds = subject.sample(0)
+    nodes = [n for n in Interpreter(str(subject.path))._get_ops_details() if n["op_name"] != "DELEGATE"]
+    names = {d["index"]: d["name"] for d in Interpreter(str(subject.path)).get_tensor_details()}
+    made = [names[int(t)] for n in nodes for t in n["outputs"]]
+    with subject.open() as engine:
+        here = engine.call("run", feeds, tensors=made)[1]
+    with subject.open(launchers("armv7", ["cortex-a15"], print)[0]) as engine:
+        there = engine.call("run", feeds, tensors=made)[1]
+    assert set(here) == set(made)
+    logits = next(names[int(n["inputs"][0])] for n in nodes if n["op_name"] == "SOFTMAX")
+    assert logits not in there
+    assert len(there) >= len(made) - 2, "the pooled values are where they were flattened"
+    for name, x in there.items():
+        assert np.abs(x.astype(np.float64) - here[name]).max() <= 1
