@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.golden import CASES
 from benchmarks.int8_cases import CASES as INT8
+from benchmarks.int8_cases import flags as int8_flags
 from benchmarks.markdown import table
 from benchmarks.ours import TARGETS, mexport
 from benchmarks.results import Results, Row, Rows, again, wanted
@@ -34,8 +35,9 @@ PICTURES = 200
 TEXT = """## The kit's models on emulated ARM
 
 Each file in its engine, in a container for ARM under emulation (cortex-a15: 32-bit), against the Graph it was written from: the worst
-output, before its final softmax too. *As here*: whether an int8 file gives this computer's outputs to the bit. Right answers of 200 test
-pictures there and on this computer, on the core named last.
+output, before its final softmax too. *As here*: whether an int8 file gives this computer's outputs to the bit, and else what the first
+layer gives that differs though all that it reads is equal. Right answers of 200 test pictures there and on this computer, on the core
+named last.
 
 """
 
@@ -73,12 +75,10 @@ def _core(b: dict[str, Any]) -> Row:
 
 
 def _built(kit: Path, name: str, file_format: str, precision: str) -> Path:
-    case, out = CASES[name], work_folder() / "arm" / name.replace("/", "-") / f"{file_format}-{precision}"
+    out = work_folder() / "arm" / name.replace("/", "-") / f"{file_format}-{precision}"
     target = ("--target", TARGETS[file_format], "--precision", precision)
-    words: list[str | Path] = ["build", kit / "models" / name, *target, *case.flags, "-o", out]
-    if precision == "int8":
-        words += ["--calibration", INT8[name].split(kit, _data())[0], "--accept-calibration"]
-    mexport(*words)
+    given = (*int8_flags(kit, name), "--accept-calibration") if precision == "int8" else CASES[name].flags
+    mexport("build", kit / "models" / name, *target, *given, "-o", out)
     return next(f.parent for f in out.glob("*/manifest.json"))
 
 
@@ -142,8 +142,14 @@ def _line(key: str, name: str, core: Row, row: Row) -> list[str]:
     right = f"{row['right_there']} / {row['right_here']}" if row.get("answers_on") == name else ""
     if "rel" not in core:
         return [key, name, core["verdict"][:120].replace("|", "/"), "", "no", "", right]
-    same = "" if core["host"] is None else "yes" if core["host"]["equal"] else "no"
+    same = "" if core["host"] is None else "yes" if core["host"]["equal"] else "; ".join(["no", *_begin(core["host"])])
     return [key, name, f"{core['rel']:.1e}", f"{core['sqnr_db']:.0f}", "yes" if core["ok"] else "no", same, right]
+
+
+def _begin(host: Row) -> list[str]:
+    """What the layer gives in which an int8 file's outputs begin to differ from this computer's."""
+    begins = host["begins"] or []
+    return [f"first {b['op']}: {b['how']}" for b in begins[:1]]
 
 
 def main() -> None:

@@ -108,7 +108,10 @@ def difference(scales: Mapping[str, float], name: str, here: Array, there: Array
     if count == 0:
         return None
     off = compare(here, there)
-    size = f"{off.max_abs / scales[name]:.0f} steps" if name in scales else f"rel {off.rel:.1e}"
+    size = f"rel {off.rel:.1e}"
+    if name in scales:
+        steps = round(off.max_abs / scales[name])
+        size = "1 step" if steps == 1 else f"{steps} steps"
     return f"{count} of {here.size} numbers differ, by up to {size}"
 
 
