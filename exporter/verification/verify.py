@@ -89,11 +89,13 @@ def verify(
         raise UsageError("--cpu and --repair are for emulated ARM", hint="add --on docker:arm64")
     if against is not None:
         bare = verify_bare(path, against, samples=samples, pixels=pixels or PixelOptions(), trust=trust, seed=seed, threads=threads)
-        return _verified([bare])
+        return _verified([bare], "build it from the model with `mexport build`: its bundle tells the layers")
     if not place.is_host:
         asked, voice = Asked(source, trust, samples, repair, threads), console or Console(quiet=True)
-        return _verified(_on_arm(find_bundles(path), launchers(place.name, cpu, voice.say), asked, voice))
-    return _verified([_bundle(b, layers, source, samples, trust=trust, threads=threads) for b in find_bundles(path)])
+        mend = "build it with another --precision" if repair else "--repair mends an ncnn file; else build it with another --precision"
+        return _verified(_on_arm(find_bundles(path), launchers(place.name, cpu, voice.say), asked, voice), mend)
+    found = [_bundle(b, layers, source, samples, trust=trust, threads=threads) for b in find_bundles(path)]
+    return _verified(found, "build it again" if layers else "build it again, or see --layers")
 
 
 def _require_kind(path: Path, layers: bool, against: Path | None, place: Place) -> None:
@@ -141,11 +143,10 @@ def _bundle(
     return judged(facts, against if lost else {**against, "the source's own outputs": fidelity}, limits)
 
 
-def _verified(bundles: list[dict[str, Any]]) -> Verified:
+def _verified(bundles: list[dict[str, Any]], mend: str) -> Verified:
     bad = next((b for b in bundles if not b["ok"]), None)
     error = None
     if bad is not None:
         kind = EngineError if bad.get("crashed") else ParityError
-        mend = "--repair" if bad.get("begins") and not bad.get("repaired") else "see --layers"
-        error = kind(bad["verdict"], hint=f"build it again, or {mend}")
+        error = kind(bad["verdict"], hint=mend)
     return Verified(tuple(bundles), error, tuple(view(bundles)))
