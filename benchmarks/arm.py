@@ -128,8 +128,26 @@ def _few(name: str, whole: Path) -> Path:
 
 def page(rows: Rows) -> str:
     """The section of docs/benchmarks.md."""
-    heads = ["model, format, precision", "core", "rel", "SQNR dB", "within limits", "as here", "right there / here"]
-    return TEXT + table(heads, [line for key, row in rows.items() for line in _lines(key, row)])
+    heads = ["format, precision", "core", "files", "within limits", "worst rel", "as here", "as many right answers as here"]
+    every = ["model, format, precision", "core", "rel", "SQNR dB", "within limits", "as here", "right there / here"]
+    return TEXT + table(heads, _summary(rows)) + "\n" + table(every, [line for key, row in rows.items() for line in _lines(key, row)])
+
+
+def _summary(rows: Rows) -> list[list[str]]:
+    """A line for each format, precision and core."""
+    groups: dict[tuple[str, str], list[tuple[Row, Row]]] = {}
+    for key, row in rows.items():
+        for name, core in row.get("cores", {}).items():
+            groups.setdefault((" ".join(key.split()[-2:]), name), []).append((core, row if row.get("answers_on") == name else {}))
+    return [_total(what, name, found) for (what, name), found in groups.items()]
+
+
+def _total(what: str, name: str, found: list[tuple[Row, Row]]) -> list[str]:
+    told = [core["host"]["equal"] for core, _ in found if core.get("host")]
+    answers = [row["right_there"] == row["right_here"] for _, row in found if row]
+    within, worst = sum(core["ok"] for core, _ in found), max(core.get("rel", float("inf")) for core, _ in found)
+    here, right = (f"{sum(x)} of {len(x)}" if x else "" for x in (told, answers))
+    return [what, name, str(len(found)), str(within), f"{worst:.1e}", here, right]
 
 
 def _lines(key: str, row: Row) -> list[list[str]]:
@@ -143,7 +161,8 @@ def _line(key: str, name: str, core: Row, row: Row) -> list[str]:
     if "rel" not in core:
         return [key, name, core["verdict"][:120].replace("|", "/"), "", "no", "", right]
     same = "" if core["host"] is None else "yes" if core["host"]["equal"] else "; ".join(["no", *_begin(core["host"])])
-    return [key, name, f"{core['rel']:.1e}", f"{core['sqnr_db']:.0f}", "yes" if core["ok"] else "no", same, right]
+    sqnr = f"{core['sqnr_db']:.0f}" if core["rel"] else "exact"
+    return [key, name, f"{core['rel']:.1e}", sqnr, "yes" if core["ok"] else "no", same, right]
 
 
 def _begin(host: Row) -> list[str]:
