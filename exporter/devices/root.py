@@ -1,5 +1,6 @@
 """A platform's root folder, unpacked: what qemu runs on this computer itself, where containers cannot go (a plugin that counts)."""
 
+import os
 import tarfile
 import tempfile
 from pathlib import Path
@@ -42,12 +43,18 @@ def root(store: Store, platform: Platform, say: Say) -> Path:
                     container.remove(force=True)
             packed.seek(0)
             with tarfile.open(fileobj=packed) as tar:
-                tar.extractall(draft, members=[m for m in tar if not m.isdev()], filter=_inside)
+                tar.extraction_filter = getattr(tarfile, "fully_trusted_filter", None)  # ours stands for it; Debian 12's Python has none
+                tar.extractall(draft, members=[_ours(m) for m in tar if _inside(m)])
     return found
 
 
-def _inside(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    """Nothing leaves the folder but links, which qemu resolves within it; nothing is out of our reach."""
-    if member.name.startswith("/") or ".." in Path(member.name).parts:
-        return None
-    return member.replace(mode=(member.mode or 0o644) | (0o700 if member.isdir() else 0o600), uid=None, gid=None, uname=None, gname=None)  # type: ignore[arg-type]
+def _inside(member: tarfile.TarInfo) -> bool:
+    """Nothing leaves the folder but links, which qemu resolves within it."""
+    return not (member.isdev() or member.name.startswith("/") or ".." in Path(member.name).parts)
+
+
+def _ours(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Nothing is out of our reach."""
+    member.mode |= 0o700 if member.isdir() else 0o600
+    member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""
+    return member

@@ -1,3 +1,4 @@
+import time
 import zipfile
 from pathlib import Path
 
@@ -51,6 +52,8 @@ def test_what_a_framework_unpacks_goes_with_it(tmp_path):
     """A build that ends early, by a wrong flag say, kills the framework while it unpacks a big archive."""
     with open_ahead(model_path(), LoadOptions()) as source:
         child = source._child
-        told = Path(f"/proc/{child.worker.process.pid}/environ").read_bytes().decode().split("\0")
-        assert f"TMPDIR={child.folder.name}" in told
+        environ, ends = Path(f"/proc/{child.worker.process.pid}/environ"), time.monotonic() + 10
+        while f"TMPDIR={child.folder.name}" not in environ.read_bytes().decode().split("\0"):  # empty until the program is there
+            assert time.monotonic() < ends
+            time.sleep(0.01)
     assert not Path(child.folder.name).exists()

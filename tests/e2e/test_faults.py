@@ -34,7 +34,7 @@ POINTS = [
     ("building.deliver", "manifest", False),  # all but the manifest
     ("bundle", "sha256_file", True),  # the manifest half made
     ("disk", "sync_tree", False),  # everything written, nothing renamed
-    ("building.stages", "np.savez", True),  # reference outputs written into the store's draft
+    ("building.stages", "save_arrays", True),  # reference outputs written into the store's draft
 ]
 
 

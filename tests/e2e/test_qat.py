@@ -26,7 +26,8 @@ def test_a_bundle_says_how_it_was_trained(built, target):
     assert step["settings"]["minutes"] == 0.2
     assert step["settings"]["trained weights"] in ("kept", "of no use")
     assert (repair["name"], repair["kept"]) == ("qat", step["settings"]["trained weights"] == "kept")
-    assert (step["facts"]["samples"], step["facts"]["stopped"]) == (300, "minutes")
+    assert step["facts"]["samples"] == 300
+    assert step["facts"]["stopped"] in ("minutes", "patience")  # a quick computer is done before its time is up
     assert step["history"][0]["epoch"] == 0
     first, best = step["facts"]["held_out_loss"]
     assert best < first if repair["kept"] else best == first
