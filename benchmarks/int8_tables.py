@@ -38,9 +38,11 @@ LATENCY = """## int8: latency
 
 Our int8 file against a peer's int8 file or our own fp32 file: same engine, one thread, interleaved (200 pairs over 5 pairs of processes);
 medians in ms, ratio ours / theirs with its 95 % bootstrap interval. Not slower: the interval is not wholly above 1.00 and the ratio is at
-most 1.05. Native times of this host, which has no int8 dot product (no VNNI): they say nothing of a phone.
-Intervals draw process pairs first (docs/decisions/0027). Two rows, vww_96 in onnx and mobilenet_v1_0.25 against ai-edge-quantizer, were
-measured again, as both files' times had jumped threefold within the first run (1.21, 1.04).
+most 1.05. Native times: they say nothing of a phone. The kit's nets were timed on a host without int8 dot product (VNNI), the eleven others
+on one with it. Intervals draw process pairs first (docs/decisions/0027). Two rows, vww_96 in onnx and mobilenet_v1_0.25 against
+ai-edge-quantizer, were measured again, as both files' times had jumped threefold within the first run (1.21, 1.04); mobilenet_v2 was timed
+with the other ten once more (before, without VNNI: TFLiteConverter 1.018, ai-edge-quantizer 1.005). mobilenet_v1 in onnx: weights whose
+products overflow 16-bit sums where there is no VNNI are uint8 in our files, right on every processor and slower on this one.
 
 """
 BUILD = """## int8: build time
