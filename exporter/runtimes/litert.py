@@ -130,12 +130,9 @@ class Session(BatchSession):
 def _overwritten(interpreter: Any) -> set[int]:
     """Tensors in whose memory a later node wrote: tflite-runtime 2.14 works in place even where it was told to keep every tensor."""
     made = [int(t) for node in interpreter._get_ops_details() for t in node["outputs"]]
-    last = {_address(interpreter, t): t for t in made}
-    return {t for t in made if last[_address(interpreter, t)] != t}
-
-
-def _address(interpreter: Any, tensor: int) -> int:
-    return int(interpreter.tensor(tensor)().__array_interface__["data"][0])
+    places = {t: interpreter.tensor(t)().__array_interface__["data"][0] for t in made}
+    last = {place: t for t, place in places.items()}
+    return {t for t in made if last[places[t]] != t}
 
 
 def _refuse_other_files(path: Path) -> None:

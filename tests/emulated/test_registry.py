@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,20 +13,21 @@ from threading import Thread
 import pytest
 
 from exporter.devices import base
-from exporter.devices.engine import Docker, find_engine
+from exporter.devices.engine import Docker
 from exporter.devices.platforms import ARM64
 from tests.conftest import require
+
+TAG = "tests"
+"""No tag of a base that is in use."""
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
-@pytest.fixture(scope="module")
-def docker() -> Iterator[Docker]:
-    found = find_engine()
-    if found is None:
-        require("no Docker engine answers: `mexport runner setup --yes`", "docker")
-    yield found
-    found.client.close()
+@pytest.fixture(autouse=True)
+def packages() -> None:
+    """What makes a base where no registry gives one."""
+    if shutil.which("mmdebstrap") is None:
+        require("mmdebstrap is missing: `mexport runner setup --yes`", "docker")
 
 
 def digest(content: bytes) -> str:
@@ -74,11 +76,11 @@ def registry(request: pytest.FixtureRequest, docker: Docker, monkeypatch: pytest
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
         Thread(target=server.serve_forever).start()
-        name = f"127.0.0.1:{server.server_address[1]}/debian:bookworm-slim"
+        name = f"127.0.0.1:{server.server_address[1]}/debian:{TAG}"
         monkeypatch.setattr(base, "BASE", name)
         yield digest(manifest)
         server.shutdown()
-    for reference in (name, f"mexport/base:bookworm-slim-{ARM64.name}"):
+    for reference in (name, f"mexport/base:{TAG}-{ARM64.name}"):
         if docker.has(reference):
             docker.client.images.remove(reference)
 
@@ -96,5 +98,5 @@ def test_an_image_for_another_processor_is_no_base(registry: str, docker: Docker
 
 
 def test_without_a_registry_it_is_made_from_packages(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "BASE", "127.0.0.1:9/debian:bookworm-slim")
+    monkeypatch.setattr(base, "BASE", f"127.0.0.1:9/debian:{TAG}")
     assert base.base_image(docker, ARM64).origin == f"mmdebstrap {base.DEBIAN}"

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +12,13 @@ import pytest
 from exporter.bundle import read_bundle
 from exporter.child import Child
 from exporter.devices.container import ContainerLauncher, launchers
-from exporter.devices.engine import LABEL, Docker, find_engine
-from exporter.devices.platforms import ARM64
-from exporter.devices.probe import runs
+from exporter.devices.engine import LABEL, Docker
 from exporter.errors import EngineError
 from exporter.proving.subject import bundled
 from tests.command import mexport, start
-from tests.conftest import require
 from tests.small_models import classifier, pictures, wide
 
 CORES = "cortex-a53,cortex-a76"
-
-
-@pytest.fixture(scope="session")
-def docker() -> Iterator[Docker]:
-    found = find_engine()
-    if found is None:
-        require("no Docker engine answers: `mexport runner setup --yes`", "docker")
-    if not runs(found, ARM64):
-        require("the Docker engine runs no linux/arm64 programs: `mexport runner setup --yes`", "docker")
-    yield found
-    found.client.close()
 
 
 @pytest.fixture(scope="module")
