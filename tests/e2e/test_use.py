@@ -61,6 +61,7 @@ def test_verify_names_the_layer_where_a_file_goes_wrong(place, tmp_path):
     ended = mexport("verify", folder, "--json")
     assert ended.code == 5
     assert "differs from the graph it was written from: output scores" in ended.err
+    assert "build it again, or see --layers" in ended.err
 
 
 def test_verify_on_other_samples_and_with_a_source_that_moved(place, tmp_path):
@@ -83,6 +84,7 @@ def test_bare_files(place, file, tmp_path):
     assert right.facts["bundles"][0]["fidelity"]["scores"]["rel"] <= 1e-4
     wrong = mexport("verify", bare, "--against", classifier(tmp_path / "other.onnx", seed=1), "-q")
     assert wrong.code == 5
+    assert "`mexport build`: its bundle tells the layers" in wrong.err
     bench = mexport("bench", bare, "--num-runs", "3", "--json", "-q")
     assert bench.code == 0, bench.err
     assert mexport("inspect", bare, "--json").facts["layers"]
