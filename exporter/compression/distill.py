@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporter.compression.given import Given, Made
+from exporter.compression.normed import folded, normed
+from exporter.data import Dataset
 from exporter.errors import UsageError
 from exporter.graph import Graph
 from exporter.train.history import Progress
 from exporter.train.settings import TrainSettings
+
+NORM_SAMPLES = 256
+"""A net without norms gets batch norms if the data have so many samples, whose statistics they begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class Distill:
         patience: Stop after so many epochs without better ones.
         sparsity: Weight of the sum of batch norms' scales in the loss: unimportant channels shrink before they are pruned.
         freeze_norms: Batch norms keep their statistics: for few samples, and for nets that were fine-tuned with frozen norms.
+        norms: A net without any norm has batch norms while it is trained, where there are samples enough; see `normed`.
 
     Source: Huang et al. 2022, https://arxiv.org/abs/2205.10536 (DIST); Hinton et al. 2015, https://arxiv.org/abs/1503.02531.
     """
@@ -47,6 +53,7 @@ class Distill:
     patience: int = 50
     sparsity: float = 0.0
     freeze_norms: bool = False
+    norms: bool = True
 
     def __post_init__(self) -> None:
         self.settings(0)
@@ -82,20 +89,27 @@ class Distill:
         from exporter.train.fit import fit
 
         assert given.data is not None
-        settings = self.settings(given.seed)
+        settings, start = self.settings(given.seed), self._start(graph, given.data)
         with given.console.share("training") as told:
 
             def tick(progress: Progress) -> None:
                 told(progress.done, progress.left_s, words(progress))
 
-            done = fit(graph, given.data, settings, teacher=given.teacher or given.start, keep=given.keep, tick=tick)
+            done = fit(start, given.data, settings, teacher=given.teacher or given.start, keep=given.keep, tick=tick)
         if done.best.epoch == 0:
             given.console.warn(f"training made the model no better on held-out samples, so that it stays as it was; {self._remedy()}")
         facts: dict[str, Any] = {
             "epochs": done.history[-1].epoch, "best_epoch": done.best.epoch, "steps": done.steps, "stopped": done.stopped,
-            "held_out_accuracy": done.best.held_accuracy, "held_out_loss": done.best.held_loss,
+            "held_out_accuracy": done.best.held_accuracy, "held_out_loss": done.best.held_loss, "norms_while_training": start is not graph,
         }  # fmt: skip
-        return Made(done.graph, facts, tuple(e.as_dict() for e in done.history))
+        return Made(done.graph if start is graph else folded(done.graph), facts, tuple(e.as_dict() for e in done.history))
+
+    def _start(self, graph: Graph, data: Dataset) -> Graph:
+        """What is trained: the Graph, or the same with batch norms."""
+        if not self.norms or self.freeze_norms or len(data) < NORM_SAMPLES:
+            return graph
+        some, _ = data.pick(NORM_SAMPLES)
+        return normed(graph, {p.name: p.to_graph(some[p.source_name]) for p in graph.inputs})
 
     def _remedy(self) -> str:
         """What may help a training that was of no use."""
