@@ -18,6 +18,8 @@ from benchmarks.results import Row
 from benchmarks.sources import work_folder
 from exporter.accuracy import score
 from exporter.array import Array
+from exporter.compression.distill import NORM_SAMPLES
+from exporter.compression.normed import folded, normed
 from exporter.compression.prune_channels import PruneChannels
 from exporter.compression.scoring import Evidence, scorer
 from exporter.cost.count import totals
@@ -124,10 +126,13 @@ def train(name: str, case: Case, arm: str, seed: int, minutes: float | None) -> 
     settings = TrainSettings(minutes=minutes or case.minutes, epochs=epochs, seed=seed, **dict(case.train))
     teacher = None if arm == "scratch" else net.graph
     fresh = not (folder / "training").exists()
-    done = fit(start, net.train, settings, teacher=teacher, keep=folder / "training", tick=_told(folder))
+    x, _ = net.train.pick(NORM_SAMPLES)
+    given = normed(start, {p.name: p.to_graph(x[p.source_name]) for p in start.inputs})
+    done = fit(given, net.train, settings, teacher=teacher, keep=folder / "training", tick=_told(folder))
+    graph = done.graph if given is start else folded(done.graph)
     (folder / "graph").mkdir(exist_ok=True)
-    save_graph(done.graph, folder / "graph")
-    (folder / "row.json").write_text(json.dumps(_row(net.graph, done, fresh)))
+    save_graph(graph, folder / "graph")
+    (folder / "row.json").write_text(json.dumps(_row(net.graph, graph, done, fresh)))
 
 
 def _told(folder: Path) -> Tick:
@@ -143,9 +148,9 @@ def _told(folder: Path) -> Tick:
     return tick
 
 
-def _row(whole: Graph, done: Trained, fresh: bool) -> Row:
+def _row(whole: Graph, graph: Graph, done: Trained, fresh: bool) -> Row:
     """What training says; the test pictures are not looked at here. Time of processors: of all cores, None for a run that was resumed."""
-    cost, before = totals(done.graph), totals(whole)
+    cost, before = totals(graph), totals(whole)
     return {
         "macs": cost.macs / before.macs,
         "params": cost.params / before.params,
