@@ -31,6 +31,7 @@ class Distill:
         batch: Samples a step.
         augment: Flip and shift pictures.
         views: Ways in which a picture is changed: the teacher is asked once about each. 0: it is asked in every step.
+        blend: Mix pictures with one another, and learn from the teacher alone what they are: labels only choose the best weights.
         held_out: Share of the data that chooses the best weights and is not trained on.
         patience: Stop after so many epochs without better ones.
         sparsity: Weight of the sum of batch norms' scales in the loss: unimportant channels shrink before they are pruned.
@@ -49,6 +50,7 @@ class Distill:
     batch: int = 64
     augment: bool = True
     views: int = 0
+    blend: bool = False
     held_out: float = 0.1
     patience: int = 50
     sparsity: float = 0.0
@@ -67,7 +69,7 @@ class Distill:
         return TrainSettings(
             minutes=self.minutes, epochs=self.epochs or None, batch=self.batch, optimiser=self.optimiser, rate=self.rate or None,
             distill=self.loss, label_weight=self.label_weight, held_out=self.held_out, patience=self.patience, augment=self.augment,
-            sparsity=self.sparsity, freeze_norms=self.freeze_norms, views=self.views, seed=seed,
+            sparsity=self.sparsity, freeze_norms=self.freeze_norms, views=self.views, blend=self.blend, seed=seed,
         )  # fmt: skip
 
     def needs(self, given: Given) -> None:

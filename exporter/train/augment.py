@@ -1,6 +1,8 @@
-"""Pictures flipped and shifted while they are trained on: each by itself, the same for the same seed.
+"""Pictures flipped, shifted and blended while they are trained on, the same way for the same seed.
 
 What a shift uncovers is mirrored, so that no number comes up that the model's preprocessing never makes.
+
+Source: Beyer et al. 2022, https://arxiv.org/abs/2106.05237 (a teacher that is asked about blends).
 """
 
 from dataclasses import dataclass
@@ -8,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from exporter.errors import UsageError
 from exporter.graph import Graph, Port, shape_of
 
 SMALLEST = 16
@@ -15,6 +18,9 @@ SMALLEST = 16
 
 SHARE = 8
 """Shifts go up to an eighth of the side: 4 pixels of 32, as usual on CIFAR."""
+
+BLENDING = 4
+"""Added to a seed for the parts of blends, and one more for their distance: shifts add their axis, 1 to 3, and flips nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +31,30 @@ class Augmentation:
         rows: Axis of the height, in the source's layout; the width is the next.
         flip: Mirror half of them.
         shift: Up to so many pixels along both axes.
+        blend: Mix every picture with the one that is so many places further in its batch, in parts and at a distance that are drawn evenly.
     """
 
     rows: int
     flip: bool
     shift: tuple[int, int]
+    blend: bool = False
 
     def __call__(self, x: Any, seed: Any) -> Any:
         """x: a batch in the source's layout; seed: two integers, other ones for every step."""
         for axis, furthest in zip((self.rows, self.rows + 1), self.shift, strict=True):
             x = _shifted(x, axis, furthest, seed + axis)
-        if not self.flip:
-            return x
-        mirrored = tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed) < 0.5
-        return tf.where(mirrored, tf.reverse(x, [self.rows + 1]), x)
+        if self.flip:
+            x = tf.where(_drawn(x, seed) < 0.5, tf.reverse(x, [self.rows + 1]), x)
+        if self.blend:
+            part, count = _drawn(x, seed + BLENDING), tf.shape(x)[0]
+            others = tf.roll(x, tf.random.stateless_uniform((), seed + BLENDING + 1, 0, count, tf.int32), 0)
+            x = part * x + (1 - part) * others
+        return x
+
+
+def _drawn(x: Any, seed: Any) -> Any:
+    """A number between 0 and 1 for each picture, (n, 1, 1, 1)."""
+    return tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed)
 
 
 def _shifted(x: Any, axis: int, furthest: int, seed: Any) -> Any:
@@ -50,19 +66,27 @@ def _shifted(x: Any, axis: int, furthest: int, seed: Any) -> Any:
     return tf.gather(x, index, axis=axis, batch_dims=1)
 
 
-def augmentations(graph: Graph, flip: bool | None) -> dict[str, Augmentation]:
+def augmentations(graph: Graph, flip: bool | None, *, blend: bool = False) -> dict[str, Augmentation]:
     """By source name of the input, for those that take pictures: 1 or 3 channels, both sides of some size.
 
     Args:
         graph: The model.
         flip: None: pictures in colour may be mirrored, grey ones (digits, letters) not.
+        blend: Whether pictures are blended.
+
+    Raises:
+        UsageError: If pictures are to be blended and no input takes any.
     """
     values = {str(v.name): v for v in graph.model.graph.inputs}
-    found = {p.source_name: _augmentation(p, shape_of(values[p.name]), flip) for p in graph.inputs}
-    return {name: a for name, a in found.items() if a is not None}
+    found = {p.source_name: _augmentation(p, shape_of(values[p.name]), flip, blend) for p in graph.inputs}
+    changed = {name: a for name, a in found.items() if a is not None}
+    if blend and not changed:
+        raise UsageError("blend: no input takes pictures", hint=f"pictures have 1 or 3 channels and sides from {SMALLEST}: leave it out")
+    return changed
 
 
-def _augmentation(port: Port, shape: tuple[int, ...], flip: bool | None) -> Augmentation | None:
+def _augmentation(port: Port, shape: tuple[int, ...], flip: bool | None, blend: bool) -> Augmentation | None:
     if port.layout not in ("nchw", "nhwc") or shape[1] not in (1, 3) or min(shape[2:]) < SMALLEST:
         return None
-    return Augmentation(1 if port.layout == "nhwc" else 2, shape[1] == 3 if flip is None else flip, (shape[2] // SHARE, shape[3] // SHARE))
+    flips = shape[1] == 3 if flip is None else flip
+    return Augmentation(1 if port.layout == "nhwc" else 2, flips, (shape[2] // SHARE, shape[3] // SHARE), blend)

@@ -37,7 +37,7 @@ class Loop:
     def __init__(self, objective: Objective, feeds: tuple[Feed, Feed], settings: TrainSettings, keeper: Keeper, tick: Tick) -> None:
         self.objective, self.bridge, self.settings, self.keeper, self.tick = objective, objective.student, settings, keeper, tick
         self.feed, self.held = feeds
-        self.augment = augmentations(self.bridge.graph, settings.flip) if settings.augment else {}
+        self.augment = augmentations(self.bridge.graph, settings.flip, blend=settings.blend) if settings.augment else {}
         roles, variables = self.bridge.roles, objective.variables
         decay = {n: settings.weight_decay for n in variables if n in roles and roles[n].decays}
         self.optimiser = optimise.make(settings.optimiser, variables, decay)

@@ -37,6 +37,9 @@ class Objective:
         self.teacher = None if teacher is None or settings.distill == "none" else Bridge(teacher)
         if self.teacher is None and labels is None:
             raise UsageError("nothing to learn from: the data has no labels, and there is no teacher", hint="give either")
+        if self.teacher is None and settings.blend:
+            raise UsageError("blended pictures have no labels, and there is no teacher", hint="leave blend out")
+        self._label_weight = 1.0 if self.teacher is None else 0.0 if settings.blend else settings.label_weight
         found = heads_of(student.graph, settings.heads)
         self.heads = labelled(found, student.graph) if labels is not None else found
         self.labelled = None if labels is None else next(h for h in self.heads if h.kind != "numbers")
@@ -75,7 +78,7 @@ class Objective:
         right = None
         if self.labelled is not None:
             logits = got[self.labelled.value].plain().value
-            parts.append((self.settings.label_weight if self.teacher is not None else 1.0) * _label_loss(self.labelled, logits, labels))
+            parts.append(self._label_weight * _label_loss(self.labelled, logits, labels))
             right = _right(self.labelled, logits, labels)
         return tf.add_n(parts), right
 

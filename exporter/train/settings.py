@@ -46,6 +46,8 @@ class TrainSettings:
         views: Ways in which every picture is changed, over and over in the same batches: the teacher is asked once about each and its
             answers are kept, which saves a third to a half of the time. 0: every pass changes them anew. For thousands of samples.
         flip: Whether pictures may be mirrored; None: those in colour may, grey ones (digits) not.
+        blend: Mix every picture with another one, and learn from the teacher alone what it says of the mixture: labels only choose the best
+            weights. For a teacher that knows the data by heart, and for long trainings.
         seed: Of order, augmentation and the held-out choice.
     """
 
@@ -67,6 +69,7 @@ class TrainSettings:
     augment: bool = True
     views: int = 0
     flip: bool | None = None
+    blend: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -78,6 +81,8 @@ class TrainSettings:
             raise unknown_name("choice", self.choose, CHOICES)
         if not self.minutes > 0 or (self.epochs is not None and self.epochs < 1) or self.batch < 1 or self.patience < 1:
             raise UsageError("minutes, epochs, batch and patience of a training must be above 0", hint="for example minutes 10")
+        if self.blend and not self.augment:
+            raise UsageError("pictures cannot be blended and left alone", hint="leave out augment = false")
         if self.views < 0:
             raise UsageError(f"{self.views} views of a picture cannot be", hint="8 is usual; 0 makes new ones in every pass")
         if not self.sparsity >= 0:

@@ -186,8 +186,10 @@ def test_outputs_that_could_be_anything_take_labels_or_what_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"minutes": 0}, {"distill": "dits"}, {"optimiser": "adam"}, {"held_out": 1.0}, {"epochs": 0}, {"views": -1}]
-)
+    "wrong",
+    [{"minutes": 0}, {"distill": "dits"}, {"optimiser": "adam"}, {"held_out": 1.0}, {"epochs": 0}, {"views": -1},
+     {"blend": True, "augment": False}],
+)  # fmt: skip
 def test_settings_that_make_no_sense(wrong: dict[str, float | str]) -> None:
     with pytest.raises(UsageError):
         TrainSettings(**wrong)
@@ -240,6 +242,36 @@ def test_pictures_are_shifted_and_mirrored() -> None:
 
 def _moved(x: np.ndarray, down: int, right: int, flip: int) -> np.ndarray:
     return np.roll(np.roll(x, -down, 1), -right, 2)[:, :, ::flip]
+
+
+def test_pictures_are_blended() -> None:
+    text = "g (float[N,3,32,24] x) => (float[N,3,32,24] y) { y = Relu (x) }"
+    change = augmentations(graph_from_text(text), None, blend=True)["x"]
+    x = np.zeros((64, 3, 32, 24), np.float32)
+    x[range(3), range(3)] = 1.0  # of a blend, a picture's own part and where the rest went can be seen
+    parts, distances = [], set()
+    for step in range(40):
+        y = change(tf.constant(x), tf.constant([0, step])).numpy()
+        assert np.array_equal(y, np.broadcast_to(y[:, :, :1, :1], y.shape))
+        assert np.array_equal(y, change(tf.constant(x), tf.constant([0, step])).numpy())
+        found = {(int(place) - i) % 64 for i in range(3) for place in np.flatnonzero(y[:, i, 0, 0]) if place != i}
+        assert len(found) <= 1  # one distance for the whole batch
+        distances |= found
+        parts += y[range(3), range(3), 0, 0].tolist()
+    assert len(distances) >= 20
+    assert np.histogram(parts, 4, (0, 1))[0].min() >= 15  # of 120, drawn evenly
+
+
+def test_of_blended_pictures_the_teacher_alone_is_believed(teacher: Graph) -> None:
+    settings = TrainSettings(epochs=2, batch=32, rate=1e-3, distill="logits", blend=True)
+    with_labels, without = (fit(residual_net(1), pictures(labels=told), settings, teacher=teacher) for told in (True, False))
+    for a, b in zip(with_labels.history, without.history, strict=True):
+        assert a.held_loss == pytest.approx(b.held_loss, rel=1e-3)  # threads add in any order
+    assert with_labels.best.held_accuracy is not None
+    with pytest.raises(UsageError, match="no teacher"):
+        fit(residual_net(1), pictures(), settings)
+    with pytest.raises(UsageError, match="no input takes pictures"):
+        augmentations(graph_from_text("g (float[N,3,40] x) => (float[N,3,40] y) { y = Relu (x) }"), None, blend=True)
 
 
 def test_digits_are_not_mirrored_and_rows_not_shifted() -> None:
