@@ -70,6 +70,12 @@ def score(run: Run, data: Dataset, *, tick: Callable[[int], None] = lambda done:
     return Accuracy(right / len(ranked), top5, len(ranked), right, time.perf_counter() - start)
 
 
+def as_by_chance(right: int, n: int, classes: int) -> bool:
+    """Whether so many right answers are no more than guessing gives, by two deviations; False below 32 samples, which tell nothing."""
+    chance = n / classes
+    return n >= 32 and right <= chance + 2 * np.sqrt(chance)
+
+
 def rank_of_label(scores: Array, labels: Array) -> Array:
     """How many classes score above the label's: 0 is right, below 5 is in the top five.
 

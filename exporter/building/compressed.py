@@ -1,12 +1,14 @@
 """Compression as a stage of a build: a recipe's passes on the cleaned Graph, kept in the store, with a table of what each gave."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exporter.accuracy import as_by_chance, score
+from exporter.array import Array
 from exporter.building.stages import Step, source_shape
 from exporter.building.versions import content_sha256, identity
 from exporter.compression.distill import Distill
@@ -32,6 +34,11 @@ REPAIR_SAMPLES = 500
 
 COUNTED = 2000
 """Of training pictures that nothing was chosen with, at most so many are counted on."""
+
+ASKED = 100
+"""Training samples that the model is asked about as it came."""
+
+CHECK = "check --mean, --std, --color, and the order of the classes"
 
 CURVES = "training.svg"
 
@@ -107,15 +114,23 @@ def compressed(common: "Common") -> Compressed:
 
 
 def _look_at_labels(common: "Common") -> None:
-    """A model forgets what it is not shown."""
+    """A model forgets what it is not shown, and learns nothing good from pictures that it takes for noise."""
     data, graph = common.train_data, common.cleaned
     if data is None or data.labels is None or len(graph.outputs) != 1 or len(graph.outputs[0].perm) != 2:
         return
     found, count = len(np.unique(data.labels)), source_shape(graph, graph.outputs[0])[-1]
-    if found < count:
-        said = f"the training data have {found} of the model's {count} classes: it will forget the others"
+    problems = [f"the training data have {found} of the model's {count} classes: it will forget the others"] if found < count else []
+    seen = score(lambda x: _answers(graph, x), data.some(ASKED))
+    if as_by_chance(seen.right, seen.n, max(count, 2)):
+        problems.append(f"the model as it came gets only {seen.right} of {seen.n} training samples right, as by chance: {CHECK}")
+    for said in problems:
         common.notes.append(said)
         common.console.warn(said)
+
+
+def _answers(graph: Graph, x: Mapping[str, Array]) -> Array:
+    """What the first output says."""
+    return next(iter(to_source(graph.outputs, evaluate(graph, to_graph(graph.inputs, x))).values()))
 
 
 def compressed_key(common: "Common") -> str:

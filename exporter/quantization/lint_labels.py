@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from exporter.accuracy import as_by_chance
 from exporter.array import Array
 from exporter.data import Dataset, InputSpec
 from exporter.quantization.finding import Finding, refuse, warn
@@ -38,8 +39,7 @@ def by_labels(data: Dataset, specs: Sequence[InputSpec], scores: Scores) -> Iter
             yield refuse("channel order", f"the float model gets {right} of {n} right, and {other} with the channels in reverse order",
                          "give --color bgr or rgb, whichever it is not")  # fmt: skip
             return
-    chance = n / classes
-    if n >= 32 and right <= chance + 2 * np.sqrt(chance):
+    if as_by_chance(right, n, classes):
         yield warn("labels", f"the float model gets only {right} of {n} right, as by chance",
                    "check --mean, --std, --color and the order of --labels")  # fmt: skip
 

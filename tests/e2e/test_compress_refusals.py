@@ -41,6 +41,17 @@ def test_classes_that_are_missing_are_told(sample_npz: Path, tmp_path: Path) -> 
     assert any("3 of the model's 10 classes" in note for note in ended.facts["record"]["notes"])
 
 
+def test_labels_that_the_model_does_not_know_are_told(sample_npz: Path, tmp_path: Path) -> None:
+    with np.load(sample_npz) as stored:
+        np.savez(tmp_path / "turned.npz", x=stored["x"], y=(stored["y"] + 1) % 10)
+    words = ["--macs", "0.7", "--minutes", "0", "-o", tmp_path / "small", "--json"]
+    ended = mexport("compress", model_path(), *words, "--train", tmp_path / "turned.npz")
+    assert ended.code == 0, ended.err
+    assert any("of 100 training samples right, as by chance: check --mean" in note for note in ended.facts["record"]["notes"])
+    again = mexport("compress", model_path(), *words[:-2], tmp_path / "other", "--json", "--train", sample_npz)
+    assert again.facts["record"]["notes"] == []
+
+
 def test_data_that_nothing_is_trained_with_are_refused(sample_npz: Path, tmp_path: Path) -> None:
     ended = mexport("build", model_path(), "-t", "onnx-arm64", "--train", sample_npz, "-o", tmp_path / "out")
     assert (ended.code, "nothing is trained" in ended.err) == (2, True), ended.err
