@@ -32,6 +32,8 @@ class Distill:
         augment: Flip and shift pictures.
         views: Ways in which a picture is changed: the teacher is asked once about each. 0: it is asked in every step.
         blend: Mix pictures with one another, and learn from the teacher alone what they are: labels only choose the best weights.
+        choose: "accuracy": the best weights have the most right answers on held-out samples, where there are labels; "loss": the least
+            loss, which goes up and down less.
         held_out: Share of the data that chooses the best weights and is not trained on.
         patience: Stop after so many epochs without better ones.
         sparsity: Weight of the sum of batch norms' scales in the loss: unimportant channels shrink before they are pruned.
@@ -51,6 +53,7 @@ class Distill:
     augment: bool = True
     views: int = 0
     blend: bool = False
+    choose: str = "accuracy"
     held_out: float = 0.1
     patience: int = 50
     sparsity: float = 0.0
@@ -69,7 +72,8 @@ class Distill:
         return TrainSettings(
             minutes=self.minutes, epochs=self.epochs or None, batch=self.batch, optimiser=self.optimiser, rate=self.rate or None,
             distill=self.loss, label_weight=self.label_weight, held_out=self.held_out, patience=self.patience, augment=self.augment,
-            sparsity=self.sparsity, freeze_norms=self.freeze_norms, views=self.views, blend=self.blend, seed=seed,
+            sparsity=self.sparsity, freeze_norms=self.freeze_norms, views=self.views, blend=self.blend, choose=self.choose,
+            seed=seed,
         )  # fmt: skip
 
     def needs(self, given: Given) -> None:

@@ -56,6 +56,7 @@ def test_pruning_refuses_nonsense(settings: dict[str, object], said: str) -> Non
     [
         ({"loss": "disst"}, "unknown loss"),
         ({"optimiser": "adam"}, "unknown optimiser"),
+        ({"choose": "best"}, "unknown choice"),
         ({"minutes": 0}, "minutes"),
         ({"held_out": 1}, "held"),
     ],
