@@ -18,8 +18,7 @@ from benchmarks.results import Row
 from benchmarks.sources import work_folder
 from exporter.accuracy import score
 from exporter.array import Array
-from exporter.compression.distill import NORM_SAMPLES
-from exporter.compression.normed import folded, normed
+from exporter.compression.normed import folded, prepared
 from exporter.compression.prune_channels import PruneChannels
 from exporter.compression.scoring import Evidence, scorer
 from exporter.cost.count import totals
@@ -126,8 +125,7 @@ def train(name: str, case: Case, arm: str, seed: int, minutes: float | None) -> 
     settings = TrainSettings(minutes=minutes or case.minutes, epochs=epochs, seed=seed, **dict(case.train))
     teacher = None if arm == "scratch" else net.graph
     fresh = not (folder / "training").exists()
-    x, _ = net.train.pick(NORM_SAMPLES)
-    given = normed(start, {p.name: p.to_graph(x[p.source_name]) for p in start.inputs})
+    given = prepared(start, net.train)
     done = fit(given, net.train, settings, teacher=teacher, keep=folder / "training", tick=_told(folder))
     graph = done.graph if given is start else folded(done.graph)
     (folder / "graph").mkdir(exist_ok=True)

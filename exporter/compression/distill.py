@@ -4,15 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporter.compression.given import Given, Made
-from exporter.compression.normed import folded, normed
-from exporter.data import Dataset
+from exporter.compression.normed import folded, prepared
 from exporter.errors import UsageError
 from exporter.graph import Graph
 from exporter.train.history import Progress
 from exporter.train.settings import TrainSettings
-
-NORM_SAMPLES = 256
-"""A net without norms gets batch norms if the data have so many samples, whose statistics they begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +91,8 @@ class Distill:
         from exporter.train.fit import fit
 
         assert given.data is not None
-        settings, start = self.settings(given.seed), self._start(graph, given.data)
+        settings = self.settings(given.seed)
+        start = prepared(graph, given.data) if self.norms and not self.freeze_norms else graph
         with given.console.share("training") as told:
 
             def tick(progress: Progress) -> None:
@@ -109,13 +106,6 @@ class Distill:
             "held_out_accuracy": done.best.held_accuracy, "held_out_loss": done.best.held_loss, "norms_while_training": start is not graph,
         }  # fmt: skip
         return Made(done.graph if start is graph else folded(done.graph), facts, tuple(e.as_dict() for e in done.history))
-
-    def _start(self, graph: Graph, data: Dataset) -> Graph:
-        """What is trained: the Graph, or the same with batch norms."""
-        if not self.norms or self.freeze_norms or len(data) < NORM_SAMPLES:
-            return graph
-        some, _ = data.pick(NORM_SAMPLES)
-        return normed(graph, {p.name: p.to_graph(some[p.source_name]) for p in graph.inputs})
 
     def _remedy(self) -> str:
         """What may help a training that was of no use."""

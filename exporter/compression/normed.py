@@ -13,7 +13,9 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
+from exporter.data import Dataset
 from exporter.graph import Graph, add_constant, const, shape_of
+from exporter.graph.ports import to_graph
 from exporter.passes.fold_batch_norm import FoldBatchNorm
 from exporter.passes.remove_dead import RemoveDead
 from exporter.passes.rewrite import flushed, follow
@@ -21,7 +23,18 @@ from exporter.pruning.streaming import streamed
 
 EPSILON, MOMENTUM = 1e-5, 0.9
 
+SAMPLES = 256
+"""Batch norms begin with the statistics of so many; a net that is trained on fewer gets none."""
+
 NORMS = frozenset({"BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization", "LpNormalization"})
+
+
+def prepared(graph: Graph, data: Dataset) -> Graph:
+    """The Graph as `normed` makes it, by samples of what it is trained on; itself where these are too few."""
+    if len(data) < SAMPLES:
+        return graph
+    some, _ = data.pick(SAMPLES)
+    return normed(graph, to_graph(graph.inputs, some))
 
 
 def normed(graph: Graph, samples: Mapping[str, Array]) -> Graph:
