@@ -22,9 +22,9 @@ RESNET8_TRAINING = (("distill", "logits"), ("views", 4), ("patience", 1000))
 THINET = (("score", "thinet"),)
 """Of ten ways (ResNet20) and eight (ResNet56) the one that kept most right of 3,000 training pictures, repaired and not yet trained."""
 
-BLENDED = (("distill", "logits"), ("blend", True), ("views", 8), ("choose", "loss"))
-"""ResNet20 for half an hour on one core: 92.9 % of the held-out training pictures; 91.6 % with DIST and labels, not blended. Their right
-answers go up and down by half a percent from look to look, their loss does not."""
+BLENDED = (("distill", "logits"), ("blend", True), ("choose", "loss"))
+"""Tried elsewhere on a teacher of 20,000 of the training pictures, judged on 5,000 that neither had seen: with pictures always new, 56 epochs
+bring a ResNet20 of half the MACs within 0.7 points of its teacher, blended or not; with eight views of each it stays 1.3 below."""
 
 TAYLOR = (("score", "taylor"), ("scope", "global"))
 """Of five ways the one that kept most right on 307 held-out training pictures of flowers, repaired and not yet trained."""
@@ -32,7 +32,7 @@ TAYLOR = (("score", "taylor"), ("scope", "global"))
 CASES = {
     "resnet8-half": Case(RESNET8, 0.5, 84.5, 60, (80, 84), channel_step=4, over_scratch=1.0, train=(*RESNET8_TRAINING, ("rate", 4e-3))),
     "resnet8-quarter": Case(RESNET8, 0.25, 80.0, 60, (64, 68), channel_step=4, over_scratch=1.0, train=(*RESNET8_TRAINING, ("rate", 8e-3))),
-    "resnet20-half": Case(RESNET20, 0.5, 90.0, 60, pruning=THINET, train=(*BLENDED, ("rate", 2e-3))),
+    "resnet20-half": Case(RESNET20, 0.5, 90.0, 60, (100, 0), pruning=THINET, train=(*BLENDED, ("rate", 2e-3))),
     "resnet56-half": Case(RESNET56, 0.5, 92.0, 360, pruning=THINET, train=(*BLENDED, ("rate", 1e-3))),
     "flowers": Case(FLOWERS, 0.575, 86.0, 30, (60, 60), pruning=TAYLOR, train=(("label_weight", 0.0), ("choose", "loss")), timed=True),
 }

@@ -2,7 +2,8 @@
 
 What a shift uncovers is mirrored, so that no number comes up that the model's preprocessing never makes.
 
-Source: Beyer et al. 2022, https://arxiv.org/abs/2106.05237 (a teacher that is asked about blends).
+Sources: Yun et al. 2019, https://arxiv.org/abs/1905.04899 (boxes of other pictures); Beyer et al. 2022,
+https://arxiv.org/abs/2106.05237 (a teacher that is asked about blends).
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ SHARE = 8
 """Shifts go up to an eighth of the side: 4 pixels of 32, as usual on CIFAR."""
 
 BLENDING = 4
-"""Added to a seed for the parts of blends, and one more for their distance: shifts add their axis, 1 to 3, and flips nothing."""
+"""Added to a seed for what blends draw, and up to five more: shifts add their axis, 1 to 3, and flips nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Augmentation:
         rows: Axis of the height, in the source's layout; the width is the next.
         flip: Mirror half of them.
         shift: Up to so many pixels along both axes.
-        blend: Mix every picture with the one that is so many places further in its batch, in parts and at a distance that are drawn evenly.
+        blend: Put a box of another picture of the batch over every one; all in a batch are as far from theirs.
     """
 
     rows: int
@@ -46,15 +47,26 @@ class Augmentation:
         if self.flip:
             x = tf.where(_drawn(x, seed) < 0.5, tf.reverse(x, [self.rows + 1]), x)
         if self.blend:
-            part, count = _drawn(x, seed + BLENDING), tf.shape(x)[0]
-            others = tf.roll(x, tf.random.stateless_uniform((), seed + BLENDING + 1, 0, count, tf.int32), 0)
-            x = part * x + (1 - part) * others
+            distance = tf.random.stateless_uniform((), seed + BLENDING, 0, tf.shape(x)[0], tf.int32)
+            x = tf.where(_boxes(x, self.rows, seed + BLENDING), tf.roll(x, distance, 0), x)
         return x
 
 
 def _drawn(x: Any, seed: Any) -> Any:
     """A number between 0 and 1 for each picture, (n, 1, 1, 1)."""
     return tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed)
+
+
+def _boxes(x: Any, rows: int, seed: Any) -> Any:
+    """Where a box of each picture is: of any share of its area, drawn evenly, around a point anywhere in it."""
+    side = tf.sqrt(_drawn(x, seed + 1))
+
+    def within(axis: int) -> Any:
+        size = x.shape[axis]
+        places = tf.reshape(tf.range(size, dtype=tf.float32) + 0.5, [size if a == axis else 1 for a in range(4)])
+        return tf.abs(places - size * _drawn(x, seed + 2 + axis)) < 0.5 * size * side
+
+    return within(rows) & within(rows + 1)
 
 
 def _shifted(x: Any, axis: int, furthest: int, seed: Any) -> Any:

@@ -247,19 +247,24 @@ def _moved(x: np.ndarray, down: int, right: int, flip: int) -> np.ndarray:
 def test_pictures_are_blended() -> None:
     text = "g (float[N,3,32,24] x) => (float[N,3,32,24] y) { y = Relu (x) }"
     change = augmentations(graph_from_text(text), None, blend=True)["x"]
-    x = np.zeros((64, 3, 32, 24), np.float32)
-    x[range(3), range(3)] = 1.0  # of a blend, a picture's own part and where the rest went can be seen
-    parts, distances = [], set()
+    x = np.broadcast_to(np.arange(64, dtype=np.float32)[:, None, None, None], (64, 3, 32, 24))  # each of one colour
+    shares, distances, middles = [], set(), []
     for step in range(40):
         y = change(tf.constant(x), tf.constant([0, step])).numpy()
-        assert np.array_equal(y, np.broadcast_to(y[:, :, :1, :1], y.shape))
         assert np.array_equal(y, change(tf.constant(x), tf.constant([0, step])).numpy())
-        found = {(int(place) - i) % 64 for i in range(3) for place in np.flatnonzero(y[:, i, 0, 0]) if place != i}
+        assert np.array_equal(y, np.broadcast_to(y[:, :1], y.shape))
+        pasted = y[:, 0] != x[:, 0]
+        rows, columns = pasted.any(2), pasted.any(1)
+        assert np.array_equal(pasted, rows[:, :, None] & columns[:, None, :])
+        assert all((np.diff(np.flatnonzero(line)) == 1).all() for lines in (rows, columns) for line in lines)  # one box
+        found = set(((x - y)[:, 0][pasted] % 64).tolist())
         assert len(found) <= 1  # one distance for the whole batch
         distances |= found
-        parts += y[range(3), range(3), 0, 0].tolist()
+        shares += pasted.mean((1, 2)).tolist()
+        middles += [tuple(np.argwhere(one).mean(0)) for one in pasted if one.any() and one.mean() < 0.1]
     assert len(distances) >= 20
-    assert np.histogram(parts, 4, (0, 1))[0].min() >= 15  # of 120, drawn evenly
+    assert 0.2 < np.mean(shares) < 0.45  # half of a picture on average, less what a box has beyond the edge
+    assert np.histogram2d(*np.transpose(middles), bins=2, range=((0, 31), (0, 23)))[0].min() > 0.15 * len(middles)
 
 
 def test_of_blended_pictures_the_teacher_alone_is_believed(teacher: Graph) -> None:
