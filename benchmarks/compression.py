@@ -16,8 +16,12 @@ from benchmarks.compression_arms import ARMS, Case, folder_of, right_answers, te
 from benchmarks.compression_data import FLOWERS, RESNET8, RESNET20, RESNET56, data_paths, opened
 from benchmarks.results import Results, again, wanted
 
-RESNET8_TRAINING = (("distill", "logits"), ("views", 4), ("patience", 1000))
+RESNET8_TRAINING = (("distill", "logits"), ("views", 16), ("choose", "loss"), ("patience", 1000))
 """Found on 23,000 of the training pictures, judged on the other 2,000."""
+
+INNER = (("scope", "inner"),)
+"""Tried elsewhere on a teacher of 20,000 of the training pictures, judged on 5,000 that neither had seen: a ResNet8 at half its MACs is 1.1
+points below its teacher after 60 epochs, and 2.1 with equal shares of all widths."""
 
 THINET = (("score", "thinet"),)
 """Of ten ways (ResNet20) and eight (ResNet56) the one that kept most right of 3,000 training pictures, repaired and not yet trained."""
@@ -30,7 +34,9 @@ TAYLOR = (("score", "taylor"), ("scope", "global"))
 """Of five ways the one that kept most right on 307 held-out training pictures of flowers, repaired and not yet trained."""
 
 CASES = {
-    "resnet8-half": Case(RESNET8, 0.5, 84.5, 60, (80, 84), channel_step=4, over_scratch=1.0, train=(*RESNET8_TRAINING, ("rate", 4e-3))),
+    "resnet8-half": Case(
+        RESNET8, 0.5, 84.5, 60, (80, 84), channel_step=4, over_scratch=1.0, pruning=INNER, train=(*RESNET8_TRAINING, ("rate", 4e-3))
+    ),
     "resnet8-quarter": Case(RESNET8, 0.25, 80.0, 60, (64, 68), channel_step=4, over_scratch=1.0, train=(*RESNET8_TRAINING, ("rate", 8e-3))),
     "resnet20-half": Case(RESNET20, 0.5, 90.0, 60, (100, 0), pruning=THINET, train=(*BLENDED, ("rate", 2e-3))),
     "resnet56-half": Case(RESNET56, 0.5, 92.0, 360, pruning=THINET, train=(*BLENDED, ("rate", 1e-3))),

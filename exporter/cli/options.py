@@ -124,7 +124,9 @@ Score = Annotated[
 Scope = Annotated[
     str,
     typer.Option(
-        "--scope", help="local: one share for all layers; global: one threshold on their scores.", autocompletion=_among("local", "global"),
+        "--scope",
+        help="local: one share for all layers; global: one threshold on their scores; inner: layers within residual blocks first.",
+        autocompletion=_among("local", "global", "inner"),
         rich_help_panel=COMPRESSION,
     ),
 ]  # fmt: skip

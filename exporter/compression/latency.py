@@ -44,7 +44,7 @@ def plan_of_latency(
         share: Of the whole's time, e.g. 0.5; the result is within 5 % below it where widths on the step allow it.
         format: "ncnn", "tflite" or "onnx".
         scorer: Of every class of channels.
-        scope: One share for all layers, or one threshold.
+        scope: See `Scope`.
         channel_step: Widths are multiples of it where that can be.
         skip: Names of layers (of their outputs) that keep their width.
         threads: Of the engine.

@@ -21,7 +21,7 @@ class Settings:
     Attributes:
         budget: What the result may cost, of 1.
         scorer: Of every class of channels.
-        scope: One share for all layers, or one threshold.
+        scope: See `Scope`.
         channel_step: Widths are multiples of it where that can be.
         skip: Names of layers that keep their width.
         rounds: 1: at once; else little by little, to the same widths: every round scores, cuts and repairs what the last one left.

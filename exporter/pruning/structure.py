@@ -11,6 +11,8 @@ from exporter.pruning.bundles import bundles
 from exporter.pruning.channels import Channels
 from exporter.pruning.ties import Ties
 
+SUMS = frozenset(("Add", "Sum"))
+
 
 @dataclass(frozen=True)
 class Block:
@@ -25,6 +27,7 @@ class Block:
         sizes: How often a class of a stratum occurs in each of `layers`, int64 (layers, strata).
         widths: All channels of these layers, int64 (layers,).
         unequal: A removal of r[t] classes of each stratum t is possible where `unequal @ r` is 0.
+        summed: Whether values of these channels are added to one another, as residual streams are.
     """
 
     layers: tuple[str, ...]
@@ -35,6 +38,7 @@ class Block:
     sizes: Array
     widths: Array
     unequal: Array
+    summed: bool
 
     @cached_property
     def bundles(self) -> Array:
@@ -47,8 +51,8 @@ def blocks_of(channels: Channels) -> tuple[Block, ...]:
     made = {n: m for n, layer in channels.layers.items() if not layer.depthwise and (m := channels.made(layer)) is not None}
     groups = _joined([*made.values(), *(b.ravel() for b in channels.balanced)], channels.locked)
     sites = _sites(channels)
-    mark = _signatures([row for _, row in sites], len(channels.locked))
-    return tuple(_block(channels, members, made, sites, mark) for members in groups)
+    mark, summed = _signatures([row for _, row in sites], len(channels.locked)), _summed(channels)
+    return tuple(_block(channels, members, made, sites, mark, bool(summed[members].any())) for members in groups)
 
 
 def _joined(arrays: list[Array], locked: Array) -> Iterator[Array]:
@@ -67,6 +71,16 @@ def _joined(arrays: list[Array], locked: Array) -> Iterator[Array]:
     yield from sorted(found, key=lambda part: int(part[0]))
 
 
+def _summed(channels: Channels) -> Array:
+    """Whether each class is of a sum of two values that layers make, bool (classes,)."""
+    found = np.zeros(len(channels.locked), bool)
+    for node in channels.graph.nodes:
+        read = [v for v in node.inputs if v is not None and v.const_value is None]
+        if node.op_type in SUMS and len(read) > 1 and (ids := channels.classes.get(node.outputs[0].name or "")) is not None:
+            found[ids] = True
+    return found
+
+
 def _sites(channels: Channels) -> list[tuple[bool, Array]]:
     """Where channels are counted: every different value, and every row that must keep as many as its neighbours (True)."""
     values = {a.ravel().tobytes(): (False, a.ravel()) for a in channels.classes.values()}
@@ -83,7 +97,7 @@ def _signatures(rows: list[Array], classes: int) -> Array:
     return mark
 
 
-def _block(channels: Channels, members: Array, made: dict[str, Array], sites: list[tuple[bool, Array]], mark: Array) -> Block:
+def _block(channels: Channels, members: Array, made: dict[str, Array], sites: list[tuple[bool, Array]], mark: Array, summed: bool) -> Block:
     _, firsts, strata = np.unique(mark[members], return_index=True, return_inverse=True)
     samples = members[firsts]
     inside = np.zeros(len(channels.locked), bool)
@@ -96,7 +110,7 @@ def _block(channels: Channels, members: Array, made: dict[str, Array], sites: li
         tuple(names), members, strata,
         _stack([_counted(row, samples) for row in rows], len(samples)), np.array([len(row) for row in rows], np.int64),
         _stack([_counted(made[name], samples) for name in names], len(samples)), np.array([len(made[n]) for n in names], np.int64),
-        _stack(unequal, len(samples)),
+        _stack(unequal, len(samples)), summed,
     )  # fmt: skip
 
 

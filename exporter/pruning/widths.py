@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from exporter.array import Array
 from exporter.cost.count import Totals, totals
 from exporter.errors import LimitError, UsageError
 from exporter.graph import Graph
@@ -35,6 +36,9 @@ class Scope(StrEnum):
 
     GLOBAL = "global"
     """One threshold on the scores for all layers."""
+
+    INNER = "inner"
+    """As local, but layers within residual blocks first; what sums join keeps its width as long as that will do."""
 
 
 class Measure(StrEnum):
@@ -81,7 +85,7 @@ def plan_of(
         graph: The Graph, batch norm live or folded.
         budget: What the result may cost.
         scorer: Of every class of channels.
-        scope: One share for all layers, or one threshold.
+        scope: See `Scope`.
         channel_step: Widths are multiples of it where that can be.
         skip: Names of layers (of their outputs) that keep their width.
 
@@ -137,7 +141,7 @@ def choose(
         schedules: Of the widths that may change.
         measured: What a plan costs: counted, or measured; asked once for each plan.
         limit: The most that the result may cost.
-        scope: One share for all widths, or one threshold.
+        scope: See `Scope`.
 
     Raises:
         TooMuchError: If even the narrowest widths cost more.
@@ -166,16 +170,27 @@ def ladder_of(schedules: tuple[Schedule, ...], scope: Scope) -> Ladder:
 
     Args:
         schedules: Of the widths that may change.
-        scope: One share for all widths, or one threshold.
+        scope: See `Scope`.
     """
-    return _local(schedules) if scope is Scope.LOCAL else _global(schedules)
+    return {Scope.LOCAL: _local, Scope.GLOBAL: _global, Scope.INNER: _inner}[scope](schedules)
 
 
 def _local(schedules: tuple[Schedule, ...]) -> Ladder:
     shares = np.linspace(1.0, 0.0, RUNGS)
-    rungs = [np.array([[s.fraction(i) for i in s.stops]]) for s in schedules]
-    chosen = [np.abs(shares[:, None] - kept).argmin(1) for kept in rungs]
-    return [tuple(s.stops[c[k]] for s, c in zip(schedules, chosen, strict=True)) for k in range(len(shares))]
+    return _at([shares] * len(schedules), schedules)
+
+
+def _inner(schedules: tuple[Schedule, ...]) -> Ladder:
+    down, whole, least = np.linspace(1.0, 0.0, RUNGS), np.ones(RUNGS), np.zeros(RUNGS)
+    within, summed = np.concatenate([down, least]), np.concatenate([whole, down])
+    return _at([summed if s.block.summed else within for s in schedules], schedules)
+
+
+def _at(shares: Sequence[Array], schedules: tuple[Schedule, ...]) -> Ladder:
+    """The stops that are nearest to shares of each width."""
+    kept = [np.array([[s.fraction(i) for i in s.stops]]) for s in schedules]
+    chosen = [np.array(s.stops)[np.abs(w[:, None] - k).argmin(1)].tolist() for s, w, k in zip(schedules, shares, kept, strict=True)]
+    return list(zip(*chosen, strict=True))
 
 
 def _global(schedules: tuple[Schedule, ...]) -> Ladder:
@@ -200,7 +215,7 @@ def _refined(schedules: tuple[Schedule, ...], steps: tuple[int, ...], cost: Cost
         left = [i for i, n in enumerate(steps) if n and i not in tried]
         if not left:
             break
-        worst = min(left, key=lambda i: schedules[i].fraction(steps[i]) if scope is Scope.LOCAL else -schedules[i].scores[steps[i]])
+        worst = min(left, key=lambda i: schedules[i].fraction(steps[i]) if scope is not Scope.GLOBAL else -schedules[i].scores[steps[i]])
         stops = schedules[worst].stops
         wider = tuple(stops[stops.index(n) - 1] if i == worst else n for i, n in enumerate(steps))
         if cost(wider) <= limit:
