@@ -125,7 +125,7 @@ Scope = Annotated[
     str,
     typer.Option(
         "--scope",
-        help="local: one share for all layers; global: one threshold on their scores; inner: layers within residual blocks first.",
+        help="local: one share for all layers; global: one threshold on their scores; inner: as local, residual streams last.",
         autocompletion=_among("local", "global", "inner"),
         rich_help_panel=COMPRESSION,
     ),

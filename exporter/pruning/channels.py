@@ -18,6 +18,8 @@ from exporter.pruning.follow import Walk, follow
 from exporter.pruning.layers import Layer, layers_of
 from exporter.pruning.ties import Ties
 
+SUMS = frozenset(("Add", "Sum"))
+
 
 @dataclass(frozen=True, slots=True)
 class Lock:
@@ -42,6 +44,7 @@ class Channels:
         classes: By value name, the class of each channel: arrays as described above, of class numbers. Values that could not be followed
             are left out, and keep all they have.
         locked: Whether a class must stay, bool (classes,).
+        summed: Whether values of a class are added to one another, bool (classes,).
         balanced: Arrays (groups, k) of classes, of which each row must keep equally many: what grouped convolutions read and make.
         locks: What is locked, and why.
     """
@@ -50,6 +53,7 @@ class Channels:
     layers: Mapping[str, Layer]
     classes: Mapping[str, Array]
     locked: Array
+    summed: Array
     balanced: tuple[Array, ...]
     locks: tuple[Lock, ...]
 
@@ -78,10 +82,20 @@ def channels_of(graph: Graph) -> Channels:
     for value in graph.model.graph.outputs:
         walk.lock(value, "is an output")
     numbers, locked = walk.ties.classes()
+    classes = {name: numbers[ids] for name, ids in walk.ids.items()}
     return Channels(
-        graph, layers_of(graph), {name: numbers[ids] for name, ids in walk.ids.items()}, locked,
+        graph, layers_of(graph), classes, locked, _summed(graph, classes, len(locked)),
         tuple(numbers[ids] for ids in walk.balanced), tuple(Lock(name, reason) for name, reason in walk.locks),
     )  # fmt: skip
+
+
+def _summed(graph: Graph, classes: Mapping[str, Array], count: int) -> Array:
+    found = np.zeros(count, bool)
+    for node in graph.nodes:
+        read = [v for v in node.inputs if v is not None and v.const_value is None]
+        if node.op_type in SUMS and len(read) > 1 and (ids := classes.get(node.outputs[0].name or "")) is not None:
+            found[ids] = True
+    return found
 
 
 def spread(ids: Array, shape: tuple[int, ...], axis: int) -> Array | None:

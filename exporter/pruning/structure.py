@@ -11,8 +11,6 @@ from exporter.pruning.bundles import bundles
 from exporter.pruning.channels import Channels
 from exporter.pruning.ties import Ties
 
-SUMS = frozenset(("Add", "Sum"))
-
 
 @dataclass(frozen=True)
 class Block:
@@ -51,8 +49,8 @@ def blocks_of(channels: Channels) -> tuple[Block, ...]:
     made = {n: m for n, layer in channels.layers.items() if not layer.depthwise and (m := channels.made(layer)) is not None}
     groups = _joined([*made.values(), *(b.ravel() for b in channels.balanced)], channels.locked)
     sites = _sites(channels)
-    mark, summed = _signatures([row for _, row in sites], len(channels.locked)), _summed(channels)
-    return tuple(_block(channels, members, made, sites, mark, bool(summed[members].any())) for members in groups)
+    mark = _signatures([row for _, row in sites], len(channels.locked))
+    return tuple(_block(channels, members, made, sites, mark) for members in groups)
 
 
 def _joined(arrays: list[Array], locked: Array) -> Iterator[Array]:
@@ -71,16 +69,6 @@ def _joined(arrays: list[Array], locked: Array) -> Iterator[Array]:
     yield from sorted(found, key=lambda part: int(part[0]))
 
 
-def _summed(channels: Channels) -> Array:
-    """Whether each class is of a sum of two values that layers make, bool (classes,)."""
-    found = np.zeros(len(channels.locked), bool)
-    for node in channels.graph.nodes:
-        read = [v for v in node.inputs if v is not None and v.const_value is None]
-        if node.op_type in SUMS and len(read) > 1 and (ids := channels.classes.get(node.outputs[0].name or "")) is not None:
-            found[ids] = True
-    return found
-
-
 def _sites(channels: Channels) -> list[tuple[bool, Array]]:
     """Where channels are counted: every different value, and every row that must keep as many as its neighbours (True)."""
     values = {a.ravel().tobytes(): (False, a.ravel()) for a in channels.classes.values()}
@@ -97,7 +85,7 @@ def _signatures(rows: list[Array], classes: int) -> Array:
     return mark
 
 
-def _block(channels: Channels, members: Array, made: dict[str, Array], sites: list[tuple[bool, Array]], mark: Array, summed: bool) -> Block:
+def _block(channels: Channels, members: Array, made: dict[str, Array], sites: list[tuple[bool, Array]], mark: Array) -> Block:
     _, firsts, strata = np.unique(mark[members], return_index=True, return_inverse=True)
     samples = members[firsts]
     inside = np.zeros(len(channels.locked), bool)
@@ -110,7 +98,7 @@ def _block(channels: Channels, members: Array, made: dict[str, Array], sites: li
         tuple(names), members, strata,
         _stack([_counted(row, samples) for row in rows], len(samples)), np.array([len(row) for row in rows], np.int64),
         _stack([_counted(made[name], samples) for name in names], len(samples)), np.array([len(made[n]) for n in names], np.int64),
-        _stack(unequal, len(samples)), summed,
+        _stack(unequal, len(samples)), bool(channels.summed[members].any()),
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ class Scope(StrEnum):
     """One threshold on the scores for all layers."""
 
     INNER = "inner"
-    """As local, but layers within residual blocks first; what sums join keeps its width as long as that will do."""
+    """As local, but what sums join, as residual streams are, keeps its width as long as that will do."""
 
 
 class Measure(StrEnum):

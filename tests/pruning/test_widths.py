@@ -69,6 +69,24 @@ def test_local_keeps_one_share_and_global_what_matters():
     assert len(wide.kept["e"]) < len(local.kept["e"])
 
 
+def test_residual_streams_go_last():
+    graph = net()
+    channels = channels_of(graph)
+    schedules = schedules_of(channels, class_scores(channels, l1))
+    assert {one.block.layers: one.block.summed for one in schedules} == {("a", "c"): True, ("b",): False, ("e",): False}
+    some, least = (plan_of(graph, Budget(Measure.MACS, share), scope=Scope.INNER) for share in (0.5, 0.2))
+    assert [len(some.kept[name]) for name in "ac"] == [64, 64]
+    assert abs(len(some.kept["b"]) / 128 - len(some.kept["e"]) / 256) <= 8 / 128
+    assert [len(least.kept[name]) for name in "be"] == [32, 64]  # a quarter, and no less
+    assert len(least.kept["a"]) == len(least.kept["c"]) < 64
+
+
+def test_a_bias_is_no_residual_stream():
+    text = "g (float[N,3,8,8] x) => (float[N,10] y) { a = Conv (x, wa) b = Add (a, s) f = Flatten (b) y = Gemm (f, wy) }"
+    graph = graph_from_text(text, weights(0, wa=(32, 3, 1, 1), s=(32, 1, 1), wy=(32 * 64, 10)))
+    assert not channels_of(graph).summed.any()
+
+
 def test_schedules_only_go_down_and_leave_a_quarter():
     channels = channels_of(net())
     for one in schedules_of(channels, class_scores(channels, l1)):
