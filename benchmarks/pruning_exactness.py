@@ -1,4 +1,4 @@
-"""Is a pruned Graph equal to the zeroed one? Twelve nets, batch norm live and folded, two ways of choosing widths, half the MACs.
+"""Is a pruned Graph equal to the zeroed one? Twelve nets, batch norm live and folded, every way of choosing widths, half the MACs.
 
 python -m benchmarks.pruning_exactness [NET ...] [--again]
 """

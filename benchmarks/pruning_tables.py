@@ -7,9 +7,10 @@ from benchmarks.results import Row, Rows
 
 EXACTNESS = """## Pruning: exactness
 
-Half the MACs of twelve nets, batch norms live and folded, one share for all layers (local) and one threshold (global): the pruned Graph
-against the whole one with zeros for the weights that read channels which are gone, found by running marks through the Graph, on two
-samples. `rel` is the worst of the four; the check shares no code with the slicer. Seconds to find what is tied together, and to cut.
+Half the MACs of twelve nets, batch norms live and folded, one share for all layers (local), the same with residual streams last
+(inner) and one threshold (global): the pruned Graph against the whole one with zeros for the weights that read channels which are gone,
+found by running marks through the Graph, on two samples. `rel` is the worst of the six; the check shares no code with the slicer. Seconds
+to find what is tied together, and to cut.
 
 """
 LATENCY = """## Pruning: latency
@@ -21,7 +22,7 @@ its 95 % bootstrap interval.
 BUDGET = """## Latency budgets
 
 `--latency 0.5x`: the pruned net measured again afterwards with 200 fresh pairs. One thread is judged by processor time, which other work on
-the host hardly disturbs; the clock's ratios were taken on a host ten times overloaded. Within 5 %: of what was asked, by processor time.
+the host hardly disturbs; the clock's are of a quiet one. Within 5 %: of what was asked, by processor time.
 
 """
 COMPRESSION = """## Compression: right answers after training

@@ -27,7 +27,8 @@ class Distill:
         batch: Samples a step.
         augment: Flip and shift pictures.
         views: Ways in which a picture is changed: the teacher is asked once about each. 0: it is asked in every step.
-        blend: Mix pictures with one another, and learn from the teacher alone what they are: labels only choose the best weights.
+        blend: Put a box of another picture over every one, and learn from the teacher alone what that is: labels only choose the best
+            weights.
         choose: "accuracy": the best weights have the most right answers on held-out samples, where there are labels; "loss": the least
             loss, which goes up and down less.
         held_out: Share of the data that chooses the best weights and is not trained on.

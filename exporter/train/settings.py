@@ -44,10 +44,10 @@ class TrainSettings:
         patience: Stop after so many epochs without a better one.
         augment: Flip and shift pictures.
         views: Ways in which every picture is changed, over and over in the same batches: the teacher is asked once about each and its
-            answers are kept, which saves a third to a half of the time. 0: every pass changes them anew. For thousands of samples.
+            answers are kept, which saves a third to a half of the time. 0: every pass changes them anew, which teaches more per pass.
         flip: Whether pictures may be mirrored; None: those in colour may, grey ones (digits) not.
-        blend: Mix every picture with another one, and learn from the teacher alone what it says of the mixture: labels only choose the best
-            weights. For a teacher that knows the data by heart, and for long trainings.
+        blend: Put a box of another picture over every one, and learn from the teacher alone what it says of that: labels only choose the
+            best weights. For a teacher that knows the data by heart, and for long trainings.
         seed: Of order, augmentation and the held-out choice.
     """
 
