@@ -74,12 +74,12 @@ def test_residual_streams_go_last():
     channels = channels_of(graph)
     schedules = schedules_of(channels, class_scores(channels, l1))
     assert {one.block.layers: one.block.summed for one in schedules} == {("a", "c"): True, ("b",): False, ("e",): False}
-    some, least = (plan_of(graph, Budget(Measure.MACS, share), scope=Scope.INNER) for share in (0.5, 0.2))
+    some, less = (plan_of(graph, Budget(Measure.MACS, share), scope=Scope.INNER) for share in (0.5, 0.25))
     assert [len(some.kept[name]) for name in "ac"] == [64, 64]
     assert len(some.kept["b"]) < 128
     assert len(some.kept["e"]) < 256
-    assert [len(least.kept[name]) for name in "be"] == [32, 64]  # a quarter, and no less
-    assert len(least.kept["a"]) == len(least.kept["c"]) < 64
+    assert len(less.kept["a"]) == len(less.kept["c"]) < 64
+    assert len(less.kept["a"]) / 64 - len(less.kept["b"]) / 128 >= 0.4
 
 
 def test_a_bias_is_no_residual_stream():
