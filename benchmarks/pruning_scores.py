@@ -27,7 +27,7 @@ from exporter.graph import Graph
 from exporter.graph.evaluate import Evaluator
 from exporter.graph.files import load_graph, save_graph
 from exporter.pruning.repair import repair
-from exporter.pruning.widths import Budget, Measure, plan_of
+from exporter.pruning.widths import Budget, Measure, Scope, plan_of
 
 HALF = Budget(Measure.MACS, 0.5)
 SAMPLES = 500
@@ -107,7 +107,7 @@ def repaired(case: Case, name: str, seed: int, folder: Path) -> Row:
     labelled = None if name == UNLABELLED else work
     start = time.perf_counter()
     how = scorer("taylor" if name == UNLABELLED else name, graph, Evidence(samples, labelled, graph, seed))
-    plan = plan_of(graph, HALF, scorer=how)
+    plan = plan_of(graph, HALF, scorer=how, scope=Scope.LOCAL)
     scored = time.perf_counter() - start
     bare = plan.apply()
     result = repair(graph, bare, plan.kept, samples, seed=seed)

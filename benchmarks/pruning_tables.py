@@ -7,10 +7,10 @@ from benchmarks.results import Row, Rows
 
 EXACTNESS = """## Pruning: exactness
 
-Half the MACs of twelve nets, batch norms live and folded, one share for all layers (local), the same with residual streams last
-(inner) and one threshold (global): the pruned Graph against the whole one with zeros for the weights that read channels which are gone,
-found by running marks through the Graph, on two samples. `rel` is the worst of the six; the check shares no code with the slicer. Seconds
-to find what is tied together, and to cut.
+Half the MACs of twelve nets, batch norms live and folded, one share for all layers with a larger one for residual streams (inner)
+or without (local), and one threshold (global): the pruned Graph against the whole one with zeros for the weights that read channels which
+are gone, found by running marks through the Graph, on two samples. `rel` is the worst of the six; the check shares no code with the slicer.
+Seconds to find what is tied together, and to cut.
 
 """
 LATENCY = """## Pruning: latency

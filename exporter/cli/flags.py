@@ -72,7 +72,7 @@ class CompressionFlags:
     size: o.Size = None
     latency: o.LatencyShare = None
     score: o.Score = "entropy-next"
-    scope: o.Scope = "local"
+    scope: o.Scope = "inner"
     rounds: o.Rounds = 1
     channel_step: o.ChannelStep = None
     skip: o.Skip = None

@@ -125,8 +125,8 @@ Scope = Annotated[
     str,
     typer.Option(
         "--scope",
-        help="local: one share for all layers; global: one threshold on their scores; inner: as local, residual streams last.",
-        autocompletion=_among("local", "global", "inner"),
+        help="inner: one share for all layers, a larger one for residual streams; local: one for all; global: one threshold on scores.",
+        autocompletion=_among("inner", "local", "global"),
         rich_help_panel=COMPRESSION,
     ),
 ]  # fmt: skip

@@ -27,7 +27,7 @@ def plan_of_latency(
     format: str,
     *,
     scorer: Scorer = DEFAULT,
-    scope: Scope = Scope.LOCAL,
+    scope: Scope = Scope.INNER,
     channel_step: int = 8,
     skip: Collection[str] = (),
     threads: int = 1,

@@ -37,7 +37,7 @@ class PruneChannels:
         size: Share of bytes.
         latency: Share of the time in the target's engine on this host; it is met within 5 %.
         score: How much a channel matters, a name of `SCORERS`; the usual one looks at samples.
-        scope: "local": one share for all layers; "global": one threshold on their scores; "inner": residual streams last.
+        scope: "inner": one share for all layers, a larger one for residual streams; "local": one for all; "global": one threshold.
         rounds: 1: at once; else little by little.
         channel_step: Widths are multiples of it where that can be; 0 for the target's, 8 without one.
         repair: Whether the weights that are left are fitted by least squares to what the layers made before.
@@ -51,7 +51,7 @@ class PruneChannels:
     size: float | None = None
     latency: float | None = None
     score: str = "entropy-next"
-    scope: str = "local"
+    scope: str = "inner"
     rounds: int = 1
     channel_step: int = 0
     repair: bool = True

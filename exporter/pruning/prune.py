@@ -32,7 +32,7 @@ class Settings:
 
     budget: Budget
     scorer: Scorer = DEFAULT
-    scope: Scope = Scope.LOCAL
+    scope: Scope = Scope.INNER
     channel_step: int = 8
     skip: Collection[str] = ()
     rounds: int = 1

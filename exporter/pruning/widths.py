@@ -35,14 +35,14 @@ DEFAULT: Scorer = by(l2)
 class Scope(StrEnum):
     """How widths are chosen."""
 
+    INNER = "inner"
+    """Every layer keeps the same share of its channels, what sums join, as residual streams are, one larger by `SUMMED_MORE`."""
+
     LOCAL = "local"
     """Every layer keeps the same share of its channels."""
 
     GLOBAL = "global"
     """One threshold on the scores for all layers."""
-
-    INNER = "inner"
-    """As local, but what sums join, as residual streams are, keeps a share that is larger by `SUMMED_MORE`."""
 
 
 class Measure(StrEnum):
@@ -79,7 +79,7 @@ def plan_of(
     budget: Budget,
     *,
     scorer: Scorer = DEFAULT,
-    scope: Scope = Scope.LOCAL,
+    scope: Scope = Scope.INNER,
     channel_step: int = 8,
     skip: Collection[str] = (),
 ) -> Plan:
@@ -136,7 +136,7 @@ class TooMuchError(Exception):
 
 
 def choose(
-    channels: Channels, schedules: tuple[Schedule, ...], measured: Callable[[Plan], float], limit: float, scope: Scope = Scope.LOCAL
+    channels: Channels, schedules: tuple[Schedule, ...], measured: Callable[[Plan], float], limit: float, scope: Scope = Scope.INNER
 ) -> Plan:
     """The widest plan of its kind within a limit.
 

@@ -14,7 +14,7 @@ from exporter.passes.run import clean
 from exporter.pruning.norms import reestimated
 from exporter.pruning.proof import require_exact
 from exporter.pruning.repair import repair
-from exporter.pruning.widths import LOWEST, Budget, Measure, plan_of
+from exporter.pruning.widths import LOWEST, Budget, Measure, Scope, plan_of
 from exporter.sources.keras import lower_model
 from exporter.sources.open import LoadOptions, open_source
 from tests import kit_data as kit_sets
@@ -75,7 +75,7 @@ def test_resnet8_keeps_most_after_repair(kit: Path, kit_data: Path, cifar10: Pat
     graph = load(kit / "models/keras/mlperf_resnet8_cifar10/pretrainedResnet.h5")
     pictures_of = kit_sets.unpack(kit / "datasets/cifar10/train_5000.tar.gz", kit_data / "cifar10-train") / "train"
     samples = to_graph(graph, open_data(pictures_of, input_specs(graph), {}).pick(500)[0])
-    plan = plan_of(graph, HALF)
+    plan = plan_of(graph, HALF, scope=Scope.LOCAL)
     pruned = plan.apply()
     test = open_data(cifar10, input_specs(graph), {})
     plain, normed, repaired = (accuracy(g, test) for g in (pruned, reestimated(pruned, samples), repair(graph, pruned, plan.kept, samples)))
