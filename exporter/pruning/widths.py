@@ -193,7 +193,7 @@ def _at(shares: Sequence[Array], schedules: tuple[Schedule, ...]) -> Ladder:
     """The stops that are nearest to shares of each width."""
     kept = [np.array([[s.fraction(i) for i in s.stops]]) for s in schedules]
     chosen = [np.array(s.stops)[np.abs(w[:, None] - k).argmin(1)].tolist() for s, w, k in zip(schedules, shares, kept, strict=True)]
-    return list(zip(*chosen, strict=True))
+    return [tuple(c[k] for c in chosen) for k in range(RUNGS)]
 
 
 def _global(schedules: tuple[Schedule, ...]) -> Ladder:

@@ -113,6 +113,15 @@ def test_skipped_layers_keep_their_width():
     assert len(plan.kept["b"]) == len(plan.kept["d"]) == 128
 
 
+@pytest.mark.parametrize("scope", list(Scope))
+def test_without_anything_to_remove_all_stays(scope: Scope):
+    graph = graph_from_text("g (float[N,3,8,8] x) => (float[N,4,8,8] y) { y = Conv (x, w) }", weights(0, w=(4, 3, 1, 1)))
+    plan = plan_of(graph, Budget(Measure.MACS, 1.0), scope=scope)
+    assert not plan.removed
+    with pytest.raises(LimitError):
+        plan_of(graph, Budget(Measure.MACS, 0.5), scope=scope)
+
+
 def test_what_cannot_be_had_is_refused():
     with pytest.raises(LimitError, match=r"macs 0.001: the narrowest widths leave 0\.\d\d"):
         plan_of(net(), Budget(Measure.MACS, 0.001))
