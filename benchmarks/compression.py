@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from functools import partial
-from typing import Any
 
 from benchmarks.compression_arms import ARMS, Case, folder_of, right_answers, tested, train
 from benchmarks.compression_data import FLOWERS, RESNET8, RESNET20, RESNET56, data_paths, opened
@@ -19,8 +18,6 @@ from benchmarks.results import Results, again, wanted
 
 RESNET8_TRAINING = (("distill", "logits"), ("views", 16), ("choose", "loss"), ("patience", 1000))
 """Loss and rates were found on 23,000 of the training pictures, judged on the other 2,000."""
-
-RESNET8_CASE: dict[str, Any] = {"channel_step": 4, "over_scratch": 1.0}
 
 THINET = (("score", "thinet"),)
 """Of ten ways (ResNet20) and eight (ResNet56) the one that kept most right of 3,000 training pictures, repaired and not yet trained."""
@@ -33,8 +30,8 @@ TAYLOR = (("score", "taylor"), ("scope", "global"))
 """Of five ways the one that kept most right on 307 held-out training pictures of flowers, repaired and not yet trained."""
 
 CASES = {
-    "resnet8-half": Case(RESNET8, 0.5, 84.5, 60, (80, 84), train=(*RESNET8_TRAINING, ("rate", 4e-3)), **RESNET8_CASE),
-    "resnet8-quarter": Case(RESNET8, 0.25, 80.0, 60, (64, 68), train=(*RESNET8_TRAINING, ("rate", 8e-3)), **RESNET8_CASE),
+    "resnet8-half": Case(RESNET8, 0.5, 84.5, 60, (80, 84), channel_step=4, over_scratch=1.0, train=(*RESNET8_TRAINING, ("rate", 4e-3))),
+    "resnet8-quarter": Case(RESNET8, 0.25, 80.0, 60, (64, 68), channel_step=4, over_scratch=1.0, train=(*RESNET8_TRAINING, ("rate", 8e-3))),
     "resnet20-half": Case(RESNET20, 0.5, 90.0, 60, (100, 0), pruning=THINET, train=(*BLENDED, ("rate", 2e-3))),
     "resnet56-half": Case(RESNET56, 0.5, 92.0, 360, pruning=THINET, train=(*BLENDED, ("rate", 1e-3))),
     "flowers": Case(FLOWERS, 0.575, 86.0, 30, (60, 60), pruning=TAYLOR, train=(("label_weight", 0.0), ("choose", "loss")), timed=True),

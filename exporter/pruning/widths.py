@@ -6,7 +6,6 @@ from enum import StrEnum
 
 import numpy as np
 
-from exporter.array import Array
 from exporter.cost.count import Totals, totals
 from exporter.errors import LimitError, UsageError
 from exporter.graph import Graph
@@ -21,8 +20,8 @@ LOWEST = 0.94
 AIM = 0.985
 """Widths are given back until so much of the budget is used."""
 
-RUNGS = 1025
-"""Shares that are tried locally, evenly from all to nothing."""
+LEVELS = 1024
+"""Shares that are tried locally: multiples of one in so many."""
 
 SUMMED_MORE = 0.6
 """How much larger the share of a residual stream is with `Scope.INNER`. ResNet8 at a quarter of its MACs, 16 epochs, held-out training
@@ -176,24 +175,16 @@ def ladder_of(schedules: tuple[Schedule, ...], scope: Scope) -> Ladder:
         schedules: Of the widths that may change.
         scope: See `Scope`.
     """
-    return {Scope.LOCAL: _local, Scope.GLOBAL: _global, Scope.INNER: _inner}[scope](schedules)
+    return _global(schedules) if scope is Scope.GLOBAL else _local(schedules, SUMMED_MORE if scope is Scope.INNER else 0.0)
 
 
-def _local(schedules: tuple[Schedule, ...]) -> Ladder:
-    shares = np.linspace(1.0, 0.0, RUNGS)
-    return _at([shares] * len(schedules), schedules)
-
-
-def _inner(schedules: tuple[Schedule, ...]) -> Ladder:
-    shares = np.linspace(1.0, -SUMMED_MORE, RUNGS)
-    return _at([np.clip(shares + SUMMED_MORE * s.block.summed, 0, 1) for s in schedules], schedules)
-
-
-def _at(shares: Sequence[Array], schedules: tuple[Schedule, ...]) -> Ladder:
-    """The stops that are nearest to shares of each width."""
+def _local(schedules: tuple[Schedule, ...], more: float) -> Ladder:
+    """The stops that are nearest to one share for all, and to one larger by so much for what sums join."""
+    shares = 1.0 - np.arange(np.ceil((1.0 + more) * LEVELS) + 1) / LEVELS
+    wanted = [np.clip(shares + more * s.block.summed, 0.0, 1.0) for s in schedules]
     kept = [np.array([[s.fraction(i) for i in s.stops]]) for s in schedules]
-    chosen = [np.array(s.stops)[np.abs(w[:, None] - k).argmin(1)].tolist() for s, w, k in zip(schedules, shares, kept, strict=True)]
-    return [tuple(c[k] for c in chosen) for k in range(RUNGS)]
+    chosen = [np.array(s.stops)[np.abs(w[:, None] - k).argmin(1)].tolist() for s, w, k in zip(schedules, wanted, kept, strict=True)]
+    return [tuple(c[k] for c in chosen) for k in range(len(shares))]
 
 
 def _global(schedules: tuple[Schedule, ...]) -> Ladder:

@@ -13,7 +13,7 @@ from exporter.pruning.channels import channels_of
 from exporter.pruning.plan import Plan, schedules_of
 from exporter.pruning.proof import require_exact
 from exporter.pruning.scores import by, class_scores, l1
-from exporter.pruning.widths import LOWEST, Budget, Measure, Scope, plan_of
+from exporter.pruning.widths import LOWEST, Budget, Measure, Scope, ladder_of, plan_of
 from tests.graphs import graph_from_text, random_inputs
 from tests.pruning.cut import EXACT, weights
 
@@ -69,7 +69,7 @@ def test_local_keeps_one_share_and_global_what_matters():
     assert len(wide.kept["e"]) < len(local.kept["e"])
 
 
-def test_residual_streams_go_last():
+def test_residual_streams_keep_more():
     graph = net()
     channels = channels_of(graph)
     schedules = schedules_of(channels, class_scores(channels, l1))
@@ -80,6 +80,15 @@ def test_residual_streams_go_last():
     assert len(some.kept["e"]) < 256
     assert len(less.kept["a"]) == len(less.kept["c"]) < 64
     assert len(less.kept["a"]) / 64 - len(less.kept["b"]) / 128 >= 0.4
+
+
+def test_without_sums_streams_make_no_difference():
+    text = "g (float[N,3,8,8] x) => (float[N,10] y) { a = Conv (x, wa) b = Conv (a, wb) f = Flatten (b) y = Gemm (f, wy) }"
+    channels = channels_of(graph_from_text(text, weights(0, wa=(24, 3, 1, 1), wb=(1000, 24, 1, 1), wy=(1000 * 64, 10))))
+    schedules = schedules_of(channels, class_scores(channels, l1), channel_step=1)
+    inner, local = (ladder_of(schedules, scope) for scope in (Scope.INNER, Scope.LOCAL))
+    assert inner[: len(local)] == local
+    assert set(inner[len(local) :]) == {local[-1]}
 
 
 def test_a_bias_is_no_residual_stream():
