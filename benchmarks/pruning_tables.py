@@ -16,7 +16,7 @@ Seconds to find what is tied together, and to cut.
 LATENCY = """## Pruning: latency
 
 Half the MACs, widths on multiples of 8, in the engine named against the whole net: one thread, 200 interleaved pairs, ratio of medians with
-its 95 % bootstrap interval. Meanwhile the host's other core was busy with a training.
+its 95 % bootstrap interval. The host's other core was busy with a training for most of the time.
 
 """
 BUDGET = """## Latency budgets
