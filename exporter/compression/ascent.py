@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from exporter.array import Array
-from exporter.latency import RESAMPLES, Versus
+from exporter.latency import Versus
 
 PAIRS = 40
 """Interleaved pairs of a try, in `PROCESS_PAIRS`: their ratio of processor times varies by some 1 to 2 % even on a crowded machine."""
@@ -25,7 +25,7 @@ ROUNDS = 14
 """Plans timed at most, some of them several times."""
 
 NEAR = 0.05
-"""A plan that is accepted is at most so far below what was asked, of what was asked."""
+"""A plan that is accepted is at most so far below what was asked, of what was asked; so far above it only where none is within."""
 
 AIM = 0.98
 """What is aimed at, of what was asked: times are as likely above it as below."""
@@ -49,6 +49,11 @@ def of_clock(found: Versus) -> Array:
     return ratios
 
 
+def judge(threads: int) -> Ratios:
+    """By what plans are judged: processor time sees no waiting of one thread for another."""
+    return of_processor if threads == 1 else of_clock
+
+
 class TooSlowError(Exception):
     """Even the narrowest plan takes longer.
 
@@ -66,6 +71,8 @@ def widest_within(
 ) -> tuple[int, Versus]:
     """The number of the widest plan whose time is at most a share of the whole's, and its time, taken anew with many pairs.
 
+    Where none is within, one that takes up to `NEAR` more.
+
     Args:
         share: Of the whole's time.
         count: Number of plans, from the widest, number 0, to the narrowest.
@@ -74,7 +81,7 @@ def widest_within(
         ratios: What of the times counts: the median of these.
 
     Raises:
-        TooSlowError: If no plan is quick enough.
+        TooSlowError: If no plan is nearly quick enough.
     """
     taken: dict[int, list[Versus]] = {}
     sure: dict[int, Versus] = {}
@@ -97,21 +104,16 @@ def widest_within(
 
 
 def _best(share: float, sure: Mapping[int, Versus], last: Callable[[], tuple[int, Versus]], ratios: Ratios) -> tuple[int, Versus]:
-    """Of the plans timed with many pairs the widest within the share; else the last, if it is not shown to be beyond."""
+    """Of the plans timed with many pairs the widest within the share; else the last, if it is near."""
     within = {i: v for i, v in sure.items() if np.median(ratios(v)) <= share}
     if not within:
         number, found = last()
-        if _least(ratios(found)) > share:
-            raise TooSlowError(float(np.median(ratios(found))))
+        least = float(np.median(ratios(found)))
+        if least > (1 + NEAR) * share:
+            raise TooSlowError(least)
         return number, found
     number = max(within, key=lambda i: float(np.median(ratios(within[i]))))
     return number, within[number]
-
-
-def _least(ratios: Array) -> float:
-    """Lower end of the median's 95 % bootstrap interval."""
-    draw = np.random.default_rng(0).integers(0, len(ratios), (RESAMPLES, len(ratios)))
-    return float(np.percentile(np.median(ratios[draw], axis=1), 2.5))
 
 
 def _first_within(limit: float, count: int, cost: Callable[[int], float]) -> int:

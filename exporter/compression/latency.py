@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from itertools import pairwise
 from pathlib import Path
 
-from exporter.compression.ascent import TooSlowError, of_clock, of_processor, widest_within
+from exporter.compression.ascent import TooSlowError, judge, widest_within
 from exporter.compression.timing import Side, side
 from exporter.cost.count import totals
 from exporter.errors import LimitError, UsageError
@@ -41,7 +41,8 @@ def plan_of_latency(
 
     Args:
         graph: The Graph, batch norm live or folded.
-        share: Of the whole's time, e.g. 0.5; the result is within 5 % below it where widths on the step allow it.
+        share: Of the whole's time, e.g. 0.5; the result is within 5 % below it where widths on the step allow it,
+            and up to 5 % above where even the narrowest take so long.
         format: "ncnn", "tflite" or "onnx".
         scorer: Of every class of channels.
         scope: See `Scope`.
@@ -55,7 +56,7 @@ def plan_of_latency(
         The plan; and the pruned Graph (b) against the whole (a), at least 200 pairs over 5 process pairs.
 
     Raises:
-        LimitError: If even the narrowest widths take longer.
+        LimitError: If even the narrowest widths take longer than that.
         UsageError: If the share makes no sense, or no layer has a name that is to be skipped.
         UnsupportedOpError: If the format cannot express a layer.
     """
@@ -69,7 +70,7 @@ def plan_of_latency(
 
         race = _Race(channels, schedules, ladder_of(schedules, scope), write, tick, whole=whole or graph)
         try:
-            number, found = widest_within(share, len(race.rungs), race.cost, race.timed, of_processor if threads == 1 else of_clock)
+            number, found = widest_within(share, len(race.rungs), race.cost, race.timed, judge(threads))
         except TooSlowError as problem:
             raise LimitError(
                 f"latency {share:g}: the narrowest widths take {problem.least:.3f} of the time in {format}",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from exporter.array import Array
+from exporter.compression.ascent import judge
 from exporter.compression.given import Given, Made
 from exporter.compression.latency import plan_of_latency
 from exporter.compression.scoring import SCORERS, Evidence, scorer
@@ -112,6 +113,9 @@ class PruneChannels:
             )  # fmt: skip
         a, b = np.asarray(measured.a_cpu_ms), np.asarray(measured.b_cpu_ms)
         low, high = ratio_interval(a, b, measured.process_pairs, given.seed)
+        share = float(np.median(judge(given.threads)(measured)))
+        if share > self.latency:
+            given.console.warn(f"the narrowest widths take {share:.3f} of the time, a little more than the {self.latency:g} asked for")
         return plan, {"processor_time": {"ratio": float(np.median(b / a)), "low": low, "high": high, "pairs": len(a)},
                       "clock": {"ratio": measured.ratio, "low": measured.low, "high": measured.high, "pairs": len(a)}}  # fmt: skip
 

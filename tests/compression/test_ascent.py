@@ -66,6 +66,12 @@ def test_what_no_plan_reaches_is_refused():
     assert problem.value.least == pytest.approx(0.325, rel=0.05)  # the floor and a tenth of the rest; noise as above
 
 
+def test_what_the_narrowest_plan_nearly_reaches_is_accepted():
+    number, found = widest_within(0.317, COUNT, cost, Machine(LAWS["with a floor"], 0.02, 0))
+    assert number == COUNT - 1
+    assert 0.317 < np.median(of_processor(found)) <= 0.317 * (1 + NEAR)
+
+
 def test_of_few_plans_the_widest_within_is_taken():
     costs = [1.0, 0.8, 0.53, 0.4, 0.3]
     machine = Machine(lambda c: c, 0.01, 1)
