@@ -22,8 +22,8 @@ its 95 % bootstrap interval. The host's other core was busy with a training for 
 BUDGET = """## Latency budgets
 
 `--latency 0.5x`: the pruned net measured again afterwards with 200 fresh pairs. One thread is judged by processor time, which other work on
-the host hardly disturbs; the clock's are of a quiet one. Within 5 %: of what was asked, by processor time. Flowers in onnxruntime is on the
-edge of what its narrowest widths reach: of three tries one landed at 0.505, two were refused, at 0.513 and 0.518.
+the host hardly disturbs; the clock's are of a quiet one, but for the flowers in onnxruntime. Within 5 %: of what was asked, by processor
+time. The narrowest widths of the flowers in onnxruntime took 0.505 to 0.518 in five tries: they are taken, with a warning.
 
 """
 COMPRESSION = """## Compression: right answers after training
