@@ -115,7 +115,7 @@ class PruneChannels:
         low, high = ratio_interval(a, b, measured.process_pairs, given.seed)
         share = float(np.median(judge(given.threads)(measured)))
         if share > self.latency:
-            given.console.warn(f"the narrowest widths take {share:.3f} of the time, a little more than the {self.latency:g} asked for")
+            given.console.warn(f"the widths found take {share:.3f} of the time, a little more than the {self.latency:g} asked for")
         return plan, {"processor_time": {"ratio": float(np.median(b / a)), "low": low, "high": high, "pairs": len(a)},
                       "clock": {"ratio": measured.ratio, "low": measured.low, "high": measured.high, "pairs": len(a)}}  # fmt: skip
 
