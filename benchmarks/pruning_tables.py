@@ -66,7 +66,7 @@ def latency(rows: Rows) -> str:
 def _budget(key: str, row: Row) -> list[str]:
     net, _, asked = key.removesuffix(" of the time").partition(" at ")
     if "error" in row:
-        return [*_named(net), asked, "", "", "", "refused"]
+        return [*_named(net), asked, "", "", "", str(row["error"])]
     found = [f"{row[name]:.3f}" for name in ("macs", "cpu_ratio", "ratio")]
     return [*_named(net), asked, *found, "yes" if row["near"] else "**no**"]
 
