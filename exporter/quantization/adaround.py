@@ -12,9 +12,10 @@ from collections.abc import Callable
 import numpy as np
 
 from exporter.array import Array
+from exporter.quantization.assign import array_of
 from exporter.quantization.correct import correct
 from exporter.quantization.draft import Draft
-from exporter.quantization.gauge import Gauge
+from exporter.quantization.gauge import WORK, Gauge
 from exporter.quantization.moments import Moments, Product, moments, products
 from exporter.quantization.outcome import Repair
 from exporter.quantization.switchboard import Feeds, Switchboard
@@ -46,16 +47,37 @@ LAYERS = 16
 WORTH = 0.01
 """Share of the noise of all weights together below which a layer is left alone."""
 
+RUNS = 4
+"""Over the samples to choose by, a layer: two for its moments, two to judge the outcome."""
 
-def adaround(draft: Draft, gauge: Gauge, seed: int) -> tuple[Draft, Repair]:
+JUDGING, SOLVING = 3.0, 0.5
+"""Times the work that is allowed to everything else: more than that for all runs, or for one layer's steps, has to be asked for."""
+
+
+def candidates(draft: Draft, gauge: Gauge, thorough: bool) -> list[Product]:
+    """Layers that may be rounded anew, in the Graph's order; none where that takes long and was not asked for."""
+    found = products(draft.graph, draft.points.weights)
+    if thorough:
+        return found
+    found = [p for p in found if _steps(p, array_of(draft.graph, p.weights.weight)) <= SOLVING * WORK]
+    return found if gauge.work(len(found) + RUNS * min(len(found), LAYERS)) <= JUDGING else []
+
+
+def _steps(product: Product, weight: Array) -> int:
+    """Multiply-accumulates of a layer's steps."""
+    return STEPS * int(weight.size) * int(product.rows(weight).shape[2])
+
+
+def adaround(draft: Draft, gauge: Gauge, layers: list[Product], seed: int) -> tuple[Draft, Repair]:
     """Round the weights of the worst layers anew, in the Graph's order; the outcome stays only if it helps.
 
     Args:
         draft: With its ranges.
         gauge: What measures.
+        layers: Those to look at, as `candidates` gives them.
         seed: Of the places that are looked at in large values.
     """
-    work = _Work(draft, gauge, seed)
+    work = _Work(draft, gauge, layers, seed)
     before = gauge.confirm(work.board, work.feeds)
     for product in work.worst():
         work.attempt(product)
@@ -76,11 +98,10 @@ class _Work:
         done: Their layers.
     """
 
-    def __init__(self, draft: Draft, gauge: Gauge, seed: int) -> None:
+    def __init__(self, draft: Draft, gauge: Gauge, layers: list[Product], seed: int) -> None:
         self.how, self.gauge, self.seed = draft.quantization, gauge, seed
-        self.products = products(draft.graph, draft.points.weights)
-        layers = [p.layer for p in self.products]
-        self.board = Switchboard(draft.graph, self.how, draft.biases, values=gauge.values, raw=layers, reads=layers, base=draft.base)
+        self.products, names = layers, [p.layer for p in layers]
+        self.board = Switchboard(draft.graph, self.how, draft.biases, values=gauge.values, raw=names, reads=names, base=draft.base)
         self.feeds = self.board.feeds(self.how)
         self.real = self.board.feeds(self.how, self.board.sites, self.board.constants)
         self.new: Feeds = {}

@@ -77,8 +77,11 @@ class Gauge:
             least: Never fewer.
             most: Never more.
         """
-        count = len(next(iter(self.choosing.values())))
-        return int(min(max(share * WORK / (self._cost * count), least), most))
+        return int(min(max(share / self.work(1), least), most))
+
+    def work(self, runs: int) -> float:
+        """Of so many runs over the samples to choose by, as a share of what is allowed in all."""
+        return runs * self._cost * len(next(iter(self.choosing.values()))) / WORK
 
     def _loss_of(self, graph: Graph, samples: Mapping[str, Array]) -> Loss:
         self.runs += 1

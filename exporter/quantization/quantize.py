@@ -5,7 +5,7 @@ from functools import partial
 
 from exporter.formats import Rounder
 from exporter.graph.qdq import insert
-from exporter.quantization.adaround import adaround
+from exporter.quantization.adaround import adaround, candidates
 from exporter.quantization.calibration import Calibration
 from exporter.quantization.choose import Choice, Search, by_calibrator
 from exporter.quantization.correct import correct
@@ -64,8 +64,7 @@ class _Flow:
         draft, choice = self._ranges(draft, gauge)
         if self.settings.repair != "none":
             draft = self._step("correcting biases", correct, draft, gauge)
-        if self.settings.repair == "thorough":
-            draft = self._step("rounding weights anew", partial(adaround, seed=self.settings.seed), draft, gauge)
+            draft = self._rounded(draft, gauge)
         if self.settings.precision == "mixed":
             self.tick("choosing layers that stay float")
             draft, why, self.sensitivity = mix(draft, self.writer, gauge, self.settings)
@@ -88,6 +87,13 @@ class _Flow:
         draft, outcome = repair(draft, gauge)
         self.repairs.append(outcome)
         return draft
+
+    def _rounded(self, draft: Draft, gauge: Gauge) -> Draft:
+        """Weights rounded anew, where that is asked for or quick."""
+        layers = candidates(draft, gauge, self.settings.repair == "thorough")
+        if not layers:
+            return draft
+        return self._step("rounding weights anew", partial(adaround, layers=layers, seed=self.settings.seed), draft, gauge)
 
     def _ranges(self, draft: Draft, gauge: Gauge) -> tuple[Draft, Choice]:
         """Ranges, and the Graph they are for: equalised where that helps."""

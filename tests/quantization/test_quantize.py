@@ -64,9 +64,10 @@ def test_auto_loses_no_more_than_any_single_calibrator() -> None:
     assert set(choice.names.values()) <= set(CALIBRATORS)
 
 
-def test_everything_is_reported_and_fits_json(calibration) -> None:
+@pytest.mark.parametrize("repair", ["default", "thorough"])
+def test_everything_is_reported_and_fits_json(calibration, repair: str) -> None:
     steps: list[str] = []
-    result = quantize(calibration, Plain(), QuantizeSettings(repair="thorough"), steps.append)
+    result = quantize(calibration, Plain(), QuantizeSettings(repair=repair), steps.append)
     assert [r.name for r in result.report.repairs] == ["equalise", "calibrators", "correct", "adaround"]
     assert steps == ["choosing ranges", "correcting biases", "rounding weights anew"]
     assert result.report.evaluations > len(CALIBRATORS)

@@ -9,7 +9,8 @@ from exporter.graph import const
 from exporter.graph.evaluate import evaluate
 from exporter.graph.qdq import insert
 from exporter.graph.strip import strip
-from exporter.quantization.adaround import adaround, round_rows
+from exporter.quantization import adaround as rounding
+from exporter.quantization.adaround import adaround, candidates, round_rows
 from exporter.quantization.choose import by_calibrator
 from exporter.quantization.correct import correct
 from exporter.quantization.draft import Draft, begin
@@ -131,10 +132,14 @@ def coarse(graph, samples) -> Draft:
     return replace(draft, scales={name: how[name].scale * np.float32(127 / 15) for name in names})
 
 
+def rounded_anew(draft, gauge):
+    return adaround(draft, gauge, candidates(draft, gauge, False), 0)
+
+
 def test_adaptive_rounding_helps_a_net_and_stays_on_the_grid() -> None:
     graph = conv_net()
     draft, gauge = coarse(graph, pictures(64)), Gauge(graph, pictures(64))
-    rounded, repair = adaround(draft, gauge, 0)
+    rounded, repair = rounded_anew(draft, gauge)
     assert repair.kept
     assert loss_of(rounded, gauge).sqnr_db > loss_of(draft, gauge).sqnr_db + 1
     plain, found = strip(insert(rounded.graph, rounded.quantization))
@@ -150,7 +155,26 @@ def test_adaptive_rounding_helps_a_net_and_stays_on_the_grid() -> None:
     assert changed > 0
 
 
-@pytest.mark.parametrize("repair", [correct, lambda d, g: adaround(d, g, 0)])
+def test_a_layer_of_many_inputs_is_rounded_anew_only_if_asked() -> None:
+    rng = np.random.default_rng(0)
+    weights = {"v": rng.standard_normal((8, 6000)), "w": rng.standard_normal((4, 8))}
+    text = "g (float[N,6000] x) => (float[N,4] y) { h = Gemm <transB = 1> (x, v) y = Gemm <transB = 1> (h, w) }"
+    graph, x = graph_from_text(text, weights), {"x": rng.standard_normal((8, 6000)).astype(np.float32)}
+    draft, gauge = drafted(graph, x), Gauge(graph, x)
+    assert [p.layer for p in candidates(draft, gauge, True)] == ["h", "y"]
+    assert [p.layer for p in candidates(draft, gauge, False)] == ["y"]
+
+
+def test_what_takes_long_to_judge_is_rounded_anew_only_if_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = conv_net()
+    draft, gauge = drafted(graph, pictures(16)), Gauge(graph, pictures(16))
+    assert candidates(draft, gauge, False)
+    monkeypatch.setattr(rounding, "JUDGING", 1e-9)
+    assert candidates(draft, gauge, False) == []
+    assert len(candidates(draft, gauge, True)) == len(draft.points.weights)
+
+
+@pytest.mark.parametrize("repair", [correct, rounded_anew])
 def test_the_same_every_time(repair) -> None:
     results = []
     for _ in range(2):
