@@ -75,7 +75,7 @@ Calibrator = Annotated[
 Repair = Annotated[
     str,
     typer.Option(
-        "--repair", help="none, default or thorough (slow): what is done against int8's loss.",
+        "--repair", help="none, default or thorough (slow on big nets): what is done against int8's loss.",
         autocompletion=_among("none", "default", "thorough"), rich_help_panel=INT8,
     ),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ AUTO = "auto"
 """The calibrator that is a choice among all of them, by measured output error."""
 
 REPAIRS = ("none", "default", "thorough")
-"""How much is repaired: nothing, what takes seconds, what takes minutes."""
+"""How much is repaired: nothing, what takes little more work than choosing ranges, all."""
 
 
 @dataclass(frozen=True, slots=True)
