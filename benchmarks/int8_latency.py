@@ -72,13 +72,19 @@ def measure(kit: Path, name: str, file_format: str, rival: str) -> Row:
     theirs = _our_fp32(source, name, file_format) if rival == OUR_FP32 else _peer(job, rival)
     if theirs is None:
         return {"peer": f"{rival} makes no file"}
-    built = _our_int8(source, file_format, words)
+    built = _our_int8(source, file_format, (*words, "--io", _ends(*theirs)))
     ours = _side(built.artifact, built.runtime_options, x)
     row: Row = {"our_ops": sum(count_ops(built.artifact).values()), "their_ops": sum(count_ops(theirs[0]).values())}
     try:
         return {**row, **timed(versus(_side(*theirs, x), ours))}
     except MexportError as problem:
         return {**row, "peer": f"fails: {str(problem)[:200]}"}
+
+
+def _ends(path: Path, options: dict[str, Any]) -> str:
+    """The type of a file's input: ours is timed with the same at its ends."""
+    with open_engine(RUNTIME[path.suffix], path, options=options) as engine:
+        return str(engine.facts["inputs"][0].get("dtype") or "float32")
 
 
 @cache

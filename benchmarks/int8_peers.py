@@ -4,7 +4,7 @@ TFLiteConverter     `optimizations=[DEFAULT]` and a representative data set, fro
 ai-edge-quantizer   recipe `static_wi8_ai8` on TFLiteConverter's float file; for an ONNX source on our float file, there is no other
 onnxruntime         `quant_pre_process`, then `quantize_static`, on tf2onnx's file or the ONNX source
 
-All keep float32 inputs and outputs. The float files that they start from are made here too.
+Inputs and outputs are float32, of ai-edge-quantizer's files int8. The float files that they start from are made here too.
 """
 
 import subprocess

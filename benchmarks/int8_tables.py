@@ -36,7 +36,8 @@ TFLite and ONNX: within the net's own limit (TFLite: no operator in float), no m
 """
 LATENCY = """## int8: latency
 
-Our int8 file against a peer's int8 file or our own fp32 file: same engine, one thread, interleaved (200 pairs over 5 pairs of processes);
+Our int8 file against a peer's int8 file or our own fp32 file: same engine, one thread, the same type at the ends
+(int8 against ai-edge-quantizer, else float32), interleaved (200 pairs over 5 pairs of processes);
 medians in ms, ratio ours / theirs with its 95 % bootstrap interval. Not slower: the interval is not wholly above 1.00 and the ratio is at
 most 1.05. Native times: they say nothing of a phone. The kit's nets were timed on a host without int8 dot product (VNNI), the eleven others
 on one with it. Intervals draw process pairs first (docs/decisions/0027). Two rows, vww_96 in onnx and mobilenet_v1_0.25 against
