@@ -36,16 +36,15 @@ TFLite and ONNX: within the net's own limit (TFLite: no operator in float), no m
 """
 LATENCY = """## int8: latency
 
-Our int8 file against a peer's int8 file or our own fp32 file: same engine, one thread, the same type at the ends
-(int8 against ai-edge-quantizer, else float32), interleaved (200 pairs over 5 pairs of processes);
-medians in ms, ratio ours / theirs with its 95 % bootstrap interval. Not slower: the interval is not wholly above 1.00 and the ratio is at
-most 1.05. Native times: they say nothing of a phone. The kit's nets were timed on a host without int8 dot product (VNNI), the eleven others
-on one with it. Intervals draw process pairs first (docs/decisions/0027). Two rows, vww_96 in onnx and mobilenet_v1_0.25 against
-ai-edge-quantizer, were measured again, as both files' times had jumped threefold within the first run (1.21, 1.04); mobilenet_v2 and
-mobilenet_v1 in onnx were timed again on the host with it (before: mobilenet_v2 in TFLite against ai-edge-quantizer 1.009 and 1.005;
-mobilenet_v1, with another light layer in uint8, 1.17). Weights whose products overflow 16-bit sums where there is no VNNI are uint8 in the
-light layers of our onnx files, right on every processor and slower where there is. There, of the kit's nets against onnxruntime, kws takes
-0.98 of its time, fdmobilenet 1.01, mobilenet_v1_0.25 1.02 (1.00 to 1.03) and vww_96 1.02 (1.01 to 1.03).
+Our int8 file against a peer's int8 file or our own fp32 file: same engine, one thread, the same type at the ends (int8 against
+ai-edge-quantizer, whose files have it, else float32), interleaved (200 pairs over 5 pairs of processes); medians in ms, ratio ours /
+theirs with its 95 % bootstrap interval. Not slower: the interval is not wholly above 1.00 and the ratio is at most 1.05. Native times:
+they say nothing of a phone. The kit's nets in onnx and ncnn were timed on a host without int8 dot product (VNNI), all else on one with it.
+Intervals draw process pairs first (docs/decisions/0027). Two rows were measured again: vww_96 in onnx, as both files' times had jumped
+threefold within the first run (1.21), and mobilenet_v1 in onnx (1.17 with another light layer in uint8). Weights whose products overflow
+16-bit sums where there is no VNNI are uint8 in the light layers of our onnx files, right on every processor and slower where there is.
+There, of the kit's nets against onnxruntime, kws takes 0.98 of its time, fdmobilenet 1.01, mobilenet_v1_0.25 1.02 (1.00 to 1.03) and
+vww_96 1.02 (1.01 to 1.03).
 
 """
 BUILD = """## int8: build time
