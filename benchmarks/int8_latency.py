@@ -8,7 +8,7 @@ calibrated on random pictures of the kind that their batch norms were calibrated
 
 import os
 import sys
-from functools import cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +84,12 @@ def measure(kit: Path, name: str, file_format: str, rival: str) -> Row:
 def _ends(path: Path, options: dict[str, Any]) -> str:
     """The type of a file's input: ours is timed with the same at its ends."""
     with open_engine(RUNTIME[path.suffix], path, options=options) as engine:
-        return str(engine.facts["inputs"][0].get("dtype") or "float32")
+        return str(engine.facts["inputs"][0]["dtype"])
 
 
-@cache
+@lru_cache(maxsize=1)
 def _our_int8(source: Path, file_format: str, words: tuple[str, ...]) -> Built:
-    """Built once for all rivals."""
+    """Built once for rivals with the same ends; a build with others takes its place on disk, so only the last one is remembered."""
     return build(source, file_format, *words, precision="int8")
 
 

@@ -28,8 +28,8 @@ INTRO = """## Training with rounded numbers
 
 Right answers on 5,000 CIFAR-10 test pictures of int8 files, quantized after training (PTQ) and trained on with rounded numbers (QAT,
 `--qat MINUTES`) on 25,000 training pictures. "kept": whether the training was better on held-out training pictures; else the file is PTQ's.
-Minutes are by the clock: the steps tell how busy the host was. The rows of
-resnet8-quarter were measured before weights were rounded anew by default.
+Minutes are by the clock: the steps tell how busy the host was. The rows of resnet8-quarter were measured before weights were rounded anew
+by default.
 
 """
 

@@ -6,7 +6,7 @@ AUTO = "auto"
 """The calibrator that is a choice among all of them, by measured output error."""
 
 REPAIRS = ("none", "default", "thorough")
-"""How much is repaired: nothing, what takes little more work than choosing ranges, all."""
+"""How much is repaired: nothing, what a count of work allows, all."""
 
 
 @dataclass(frozen=True, slots=True)
