@@ -10,8 +10,8 @@ import select
 import signal
 import subprocess  # noqa: TID251 - the second door beside shell.run: a process that is spoken to
 import sys
-import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -19,7 +19,9 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from exporter.array import Array, save_arrays
+from exporter.disk import Scratch
 from exporter.errors import BY_CODE, EngineError, MexportError
+from exporter.interrupt import uninterrupted
 
 Reply = tuple[dict[str, Any], dict[str, Array]]
 
@@ -152,17 +154,21 @@ class Child:
     ) -> None:
         launcher = launcher or HostLauncher()
         self.what, self.timeout_s, self.error = what, timeout_s * launcher.patience, error
-        self.folder = tempfile.TemporaryDirectory(prefix="mexport-")
-        try:
-            self.worker = launcher.start(module, Path(self.folder.name), files, env or {})
-        except BaseException:
-            self.folder.cleanup()
-            raise
         self.count = 0
         self.facts: dict[str, Any] = {}
-        self.unanswered: dict[str, Any] | None = self._ask("__init__", setup)
-        if wait:
-            self.stand()
+        self.unanswered: dict[str, Any] | None = None
+        self._ending = ExitStack()
+        try:
+            with uninterrupted():  # what is started here is ended by `close`, or by nobody
+                self.folder = Path(self._ending.enter_context(Scratch()))
+                self.worker = launcher.start(module, self.folder, files, env or {})
+                self._ending.callback(self.worker.close)
+            self.unanswered = self._ask("__init__", setup)
+            if wait:
+                self.stand()
+        except BaseException:
+            self.close()
+            raise
 
     def stand(self) -> None:
         """Wait until the session stands.
@@ -193,9 +199,9 @@ class Child:
         self.count += 1
         request: dict[str, Any] = {"verb": verb, "args": args}
         if arrays is not None:
-            request["arrays"] = str(Path(self.folder.name, f"in{self.count}.npz"))
+            request["arrays"] = str(self.folder / f"in{self.count}.npz")
             save_arrays(request["arrays"], arrays)
-        request["reply"] = str(Path(self.folder.name, f"out{self.count}.npz"))
+        request["reply"] = str(self.folder / f"out{self.count}.npz")
         try:
             self.worker.send(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
@@ -233,8 +239,7 @@ class Child:
 
     def close(self) -> None:
         """End the process and remove its folder; safe to call twice."""
-        self.worker.close()
-        self.folder.cleanup()
+        self._ending.close()
 
     def __enter__(self) -> Self:
         return self

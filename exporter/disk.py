@@ -1,7 +1,7 @@
 """Folders that are complete or absent, whatever happens meanwhile: kill -9, a full disk, two writers at once.
 
 A folder is drafted under a hidden name beside its place, its files are synced, then it is renamed. The writer holds a lock (flock) on its
-draft, which the kernel drops when the process dies: a draft that nobody holds is rubbish, and is swept.
+draft, which the kernel drops when the process dies: a draft that nobody holds is rubbish, and is swept. So is scratch space.
 """
 
 import contextlib
@@ -11,11 +11,13 @@ import fcntl
 import os
 import re
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from exporter.errors import DiskError
+from exporter.interrupt import uninterrupted
 
 REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -68,16 +70,45 @@ def draft(parent: Path) -> Iterator[Path]:
     with disk_errors(parent):
         parent.mkdir(parents=True, exist_ok=True)
         sweep(parent)
-        folder, lock = _locked_folder(parent)
-    try:
-        with disk_errors(parent):
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
-        with contextlib.suppress(OSError):  # not empty: something was published, here or by another
-            for empty in made:
-                empty.rmdir()
+    with contextlib.ExitStack() as ending, disk_errors(parent):
+        with uninterrupted():
+            folder, lock = _locked_folder(parent)
+            ending.callback(_remove, folder, lock, made)
+        yield folder
+
+
+class Scratch(tempfile.TemporaryDirectory[str]):  # noqa: TID251 - this is what stands for it
+    """A private folder for a while, removed with the block; no interrupt leaves it behind or half removed.
+
+    Of a process that was killed it stays, until the next scratch space is made.
+    """
+
+    @uninterrupted()
+    def __init__(self) -> None:
+        sweep(Path(tempfile.gettempdir()))
+        held = None
+        while held is None:  # a sweeper may be quicker than our lock
+            super().__init__(prefix=DRAFT)
+            held = _lock(Path(self.name), fcntl.LOCK_EX)
+        self._held: int | None = held
+
+    @uninterrupted()
+    def cleanup(self) -> None:
+        """Remove it; safe to call twice."""
+        super().cleanup()
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+
+@uninterrupted()
+def _remove(folder: Path, lock: int, made: list[Path]) -> None:
+    """Remove a draft, drop its lock, and remove those of its parents that were made for it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)
+    with contextlib.suppress(OSError):  # not empty: something was published, here or by another
+        for empty in made:
+            empty.rmdir()
 
 
 def _locked_folder(parent: Path) -> tuple[Path, int]:
@@ -129,7 +160,10 @@ def sweep(parent: Path) -> int:
     stale = [f for f in parent.glob(f"{DRAFT}*") if f.is_dir()]
     count = 0
     for folder in stale:
-        handle = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            handle = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except PermissionError:  # another user's
+            continue
         if handle is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(handle)

@@ -1,14 +1,12 @@
 """What a process of ours sets first, so that it starts sooner; a program that only imports `exporter` is left as it is."""
 
-import contextlib
 import gc
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
-from types import FrameType, ModuleType
+from types import ModuleType
 
 RARELY = (200_000, 30, 30)
 """Thresholds of the garbage collector: imports make objects by the million and hardly any garbage."""
@@ -32,21 +30,3 @@ def start_quickly() -> None:
     """To be called once, before much is imported."""
     gc.set_threshold(*RARELY)
     sys.meta_path.insert(0, LazyFinder())
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """An interrupt waits until all is imported: in the midst it can crash a C extension."""
-    came: list[int] = []
-
-    def later(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-
-    before = {number: signal.signal(number, later) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if came:
-        raise KeyboardInterrupt

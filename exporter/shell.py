@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.errors import EngineError, MexportError, ToolError
+from exporter.interrupt import uninterrupted
 
 LOG = logging.getLogger(__name__)
 LAST_LINES = 8
@@ -67,16 +68,12 @@ def run(
     words = tuple(map(str, command))
     LOG.info("run: %s", shlex.join(words))
     started = time.monotonic()
-    process = _start(words, cwd, env)
-    try:
-        stdout, stderr = process.communicate(stdin, timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        stdout, stderr = _end(process)
-        tail = _tail(stdout, stderr)
-        raise error(f"{words[0]}: not done within {timeout_s:g} s, stopped{tail}", hint=hint or "give it more time") from None
-    except BaseException:
-        _end(process)
-        raise
+    with _started(words, cwd, env) as process:
+        try:
+            stdout, stderr = process.communicate(stdin, timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            tail = _tail(*_end(process))
+            raise error(f"{words[0]}: not done within {timeout_s:g} s, stopped{tail}", hint=hint or "give it more time") from None
     ran = Ran(words, process.returncode, stdout, stderr, time.monotonic() - started)
     LOG.info("ended: %s with exit code %d after %.1f s", words[0], ran.code, ran.seconds)
     if check and ran.code != 0:
@@ -119,12 +116,18 @@ def companion(command: Sequence[str | Path]) -> Iterator[Companion]:
     """
     words = tuple(map(str, command))
     LOG.info("beside us: %s", shlex.join(words))
-    process = _start(words, None, None)
-    try:
+    with _started(words) as process:
         yield Companion(process)
-    finally:
-        if process.poll() is None:
-            _end(process)
+
+
+@contextlib.contextmanager
+def _started(words: tuple[str, ...], cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Iterator["subprocess.Popen[str]"]:
+    """A program, ended with the block."""
+    with contextlib.ExitStack() as ending:
+        with uninterrupted():
+            process = _start(words, cwd, env)
+            ending.callback(_stop, process)
+        yield process
 
 
 def _start(words: tuple[str, ...], cwd: Path | None, env: Mapping[str, str] | None) -> "subprocess.Popen[str]":
@@ -139,6 +142,12 @@ def _start(words: tuple[str, ...], cwd: Path | None, env: Mapping[str, str] | No
         raise ToolError(f"the program {words[0]} is not installed", hint="install it; `mexport doctor` tells what is missing") from None
     except OSError as problem:
         raise ToolError(f"the program {words[0]} cannot be run: {problem.strerror}", hint="check its permissions and its kind") from None
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    """End it and its children, unless it was waited for."""
+    if process.stdout is not None and not process.stdout.closed:
+        _end(process)
 
 
 def _end(process: "subprocess.Popen[str]") -> tuple[str, str]:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from pathlib import Path
@@ -87,6 +88,34 @@ def test_kill_9_leaves_no_half(tmp_path: Path) -> None:
     assert write(tmp_path / "a", "whole")  # the next writer sweeps
     assert (tmp_path / "a" / "file").read_text() == "whole"
     assert drafts(tmp_path) == []
+
+
+def test_scratch_space_of_a_killed_process_goes_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = textwrap.dedent("""
+        import time
+        from pathlib import Path
+        from exporter.disk import Scratch
+        with Scratch() as folder:
+            Path(folder, "file").write_text("half")
+            print(folder, flush=True)
+            time.sleep(60)
+    """)
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert child.stdout is not None
+    theirs = Path(child.stdout.readline().strip())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    other = tmp_path / "mexport-mine"
+    other.mkdir()
+    with disk.Scratch() as mine:
+        assert {*tmp_path.iterdir()} == {other, theirs, Path(mine)}  # it lives
+        assert Path(mine).stat().st_mode & 0o077 == 0
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    assert {*tmp_path.iterdir()} == {other, theirs}
+    with disk.Scratch() as mine:
+        assert {*tmp_path.iterdir()} == {other, Path(mine)}
+    assert {*tmp_path.iterdir()} == {other}
 
 
 def test_many_writers_at_once(tmp_path: Path) -> None:

@@ -1,19 +1,11 @@
-import signal
 import subprocess
 import sys
-
-import pytest
-
-from exporter.quick import uninterrupted
 
 LAZY = """
 from exporter.quick import start_quickly
 start_quickly()
 import sys
 
-import pytest
-
-from exporter.quick import uninterrupted
 import exporter.cli.app, exporter.pipeline, exporter.formats.onnx
 assert "sympy.core" not in sys.modules, "sympy was loaded by an import"
 import onnx_ir as ir
@@ -38,18 +30,3 @@ assert before == (gc.get_threshold(), sys.meta_path)
 def test_a_program_that_imports_us_is_left_as_it_is():
     done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-def test_an_interrupt_waits_for_what_is_imported():
-    done = []
-
-    def work():
-        with uninterrupted():
-            signal.raise_signal(signal.SIGTERM)
-            done.append("imported")
-
-    with pytest.raises(KeyboardInterrupt):
-        work()
-    assert done == ["imported"]
-    with pytest.raises(KeyboardInterrupt):  # and counts again afterwards
-        signal.raise_signal(signal.SIGINT)

@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import tempfile
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ from exporter.app.tools import Tools, find_tools
 from exporter.bundle import Bundle, sha256_file
 from exporter.console import Console
 from exporter.devices.abi import find_abi
-from exporter.disk import disk_errors
+from exporter.disk import Scratch, disk_errors
 from exporter.errors import ToolError, UsageError
 from exporter.fingerprint import fingerprint
 from exporter.store import Store
@@ -80,7 +79,7 @@ def build_apk(bundles: Sequence[Bundle], out: Path, *, abis: Sequence[str] = ("a
     wanted = needed(bundles)
     tools = find_tools()
     jars = app_jars(tools, wanted, names, console=console)
-    with Store() as store, tempfile.TemporaryDirectory(prefix="mexport-apk-") as scratch:
+    with Store() as store, Scratch() as scratch:
         compiled = compile_app(tools, jars, store, console=console)
         native: dict[str, bytes] = {}
         for abi in names:

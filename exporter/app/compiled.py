@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from exporter.app.jars import Jars, project_folder
 from exporter.app.sign import MIN_API
 from exporter.app.tools import Tools
 from exporter.console import Console
+from exporter.disk import Scratch
 from exporter.errors import ToolError
 from exporter.fingerprint import fingerprint
 from exporter.shell import run
@@ -75,7 +75,7 @@ def compile_app(tools: Tools, jars: Jars, store: Store, *, console: Console) -> 
 
 
 def _compile(tools: Tools, jars: Jars, android: Path, folder: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="mexport-") as scratch:
+    with Scratch() as scratch:
         generated = Path(scratch, "generated")
         link(tools, android, folder / "base.apk", generated)
         sources = [*source_files("app/java"), *sorted(generated.rglob("*.java"))]
@@ -91,7 +91,7 @@ def _compile(tools: Tools, jars: Jars, android: Path, folder: Path) -> None:
 def link(tools: Tools, android: Path, base: Path, generated: Path) -> None:
     """Resources and manifest, and the class R that names them."""
     source = project_folder() / "app"
-    with tempfile.TemporaryDirectory(prefix="mexport-") as scratch:
+    with Scratch() as scratch:
         flat = Path(scratch, "res.zip")
         run([tools.aapt2, "compile", "--dir", source / "res", "-o", flat], error=ToolError, hint=APP_DEFECT)
         words: list[str | Path] = [

@@ -6,13 +6,13 @@ onnxruntime's libraries for Android come in a package of their own, which some M
 import hashlib
 import re
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from exporter.app.tools import Tools
 from exporter.console import Console
+from exporter.disk import Scratch
 from exporter.errors import IntegrityError, ToolError
 from exporter.fingerprint import fingerprint
 from exporter.resources import data_folder
@@ -62,7 +62,7 @@ def fetch_jars(tools: Tools, profiles: Sequence[str], *, console: Console) -> di
         jars = parse_list((kept / "jars.txt").read_text()) if kept else {}
         if jars and all(path.is_file() for path in jars.values()):
             return jars
-        with tempfile.TemporaryDirectory(prefix="mexport-") as folder:
+        with Scratch() as folder:
             listing = Path(folder, "jars.txt")
             _resolve(tools, pom, profiles, listing, console)
             jars = parse_list(listing.read_text())

@@ -6,7 +6,6 @@ decide nothing (docs/decisions/0012).
 
 import platform
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from exporter.building.options import CALIBRATED
 from exporter.building.order import Order, identity, settled
 from exporter.building.precision import settle
 from exporter.bundle import Bundle, Manifest, write_bundle
+from exporter.disk import Scratch
 from exporter.errors import MexportError, UsageError
 from exporter.fingerprint import fingerprint
 from exporter.formats import Artifact, load_writer
@@ -80,7 +80,7 @@ def deliver_fastest(common: Common, tried: Sequence[Order]) -> Outcome:
     kept: list[Candidate] = []
 
     def fill(folder: Path) -> Manifest:
-        with tempfile.TemporaryDirectory(prefix="mexport-fastest-") as place:
+        with Scratch() as place:
             built, lost = _built(common, tried, Path(place))
             compared = {c.order.precision: _timed(common, built[0], c) for c in built[1:]}
             winner = _winner(built, compared) if decides(first.target) else built[0]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from exporter.cli.command import Settings, add
+from exporter.disk import Scratch
 
 if TYPE_CHECKING:
     from exporter.bundle import Bundle
@@ -136,14 +137,13 @@ def run_bench(
     output: Report = None, on: On = None,
 ) -> None:  # fmt: skip
     """Build, install, check and measure in one; times that count become the bundles' own, as measured."""
-    import tempfile
 
     from exporter.app.build import build_apk
     from exporter.app.phone import Asked, chosen, install, run_app
     from exporter.app.results import record
 
     phone, console, found = chosen(on), settings.console(), found_bundles(settings, bundles)
-    with tempfile.TemporaryDirectory(prefix="mexport-") as folder:
+    with Scratch() as folder:
         apk = build_apk(found, Path(folder, "demo.apk"), abis=_abis(found), console=console)
         with console.stage(f"installing on {phone.serial}"):
             install(phone, apk.path)

@@ -12,7 +12,7 @@ import typer
 from exporter.cli import options as o
 from exporter.cli.command import Settings
 from exporter.cli.flags import BuildFlags, CompressionFlags, SourceFlags
-from exporter.quick import uninterrupted
+from exporter.interrupt import uninterrupted
 
 if TYPE_CHECKING:
     from exporter.building.deliver import Outcome
@@ -69,7 +69,8 @@ def run(
     first = next((d.error for d in done if d.error is not None), None)
     for d in done:
         if d.error is not None and d.error is not first:
-            typer.echo(f"error: {d.target}: {d.error.message}", err=True)
+            said = d.error.message.removeprefix(f"{d.target}: ")
+            typer.echo(f"error: {d.target}: {said}", err=True)
     if first is not None:
         raise first
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.cli import options as o
 from exporter.cli.command import Settings
 from exporter.cli.flags import CompressionFlags, SourceFlags
-from exporter.quick import uninterrupted
+from exporter.interrupt import uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,6 +1,5 @@
 """A budget of time: widths chosen by what the engine really takes, on this host."""
 
-import tempfile
 from collections.abc import Callable, Collection
 from itertools import pairwise
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from exporter.compression.ascent import TooSlowError, judge, widest_within
 from exporter.compression.timing import Side, side
 from exporter.cost.count import totals
+from exporter.disk import Scratch
 from exporter.errors import LimitError, UsageError
 from exporter.graph import Graph
 from exporter.latency import Versus, versus
@@ -63,7 +63,7 @@ def plan_of_latency(
     if not 0 < share <= 1:
         raise UsageError(f"latency {share:g}: a share above 0 and up to 1 is needed", hint="0.5 halves the time")
     channels, schedules = ways(graph, scorer, channel_step, skip)
-    with tempfile.TemporaryDirectory(prefix="mexport-") as temporary:
+    with Scratch() as temporary:
 
         def write(graph: Graph, name: str) -> Side:
             return side(graph, format, Path(temporary, name), threads=threads)

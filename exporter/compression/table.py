@@ -1,6 +1,5 @@
 """The model before and after each step: what it costs, what it gets right, how long it takes in each engine; against the start."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from exporter.compression.run import Step
 from exporter.compression.timing import Side, side
 from exporter.cost.count import totals
 from exporter.data import Dataset
+from exporter.disk import Scratch
 from exporter.errors import UnsupportedOpError
 from exporter.graph import Graph
 from exporter.graph.evaluate import Evaluator
@@ -81,7 +81,7 @@ def _times(given: Given, graph: Graph) -> dict[str, Row]:
     """By engine; for one whose format cannot express the model, why."""
     found = {}
     for format, engine in ENGINES.items():
-        with tempfile.TemporaryDirectory(prefix="mexport-compress-") as folder:
+        with Scratch() as folder:
             try:
                 sides = [side(g, format, Path(folder) / str(i)) for i, g in enumerate((given.start, graph))]
             except UnsupportedOpError as problem:

@@ -1,7 +1,6 @@
 """Count ncnn: the static native program, which marks inferences and layers itself."""
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from exporter.cost.instructions import NONE, WHOLE, Counts, Region
 from exporter.cost.load import LayerCount, Load
 from exporter.cost.segments import TENSOR_WORK
 from exporter.devices.ncnn_runner import NcnnModel
+from exporter.disk import Scratch
 from exporter.runtimes.ncnn_param import read_param
 
 WARMUP = 2
@@ -50,7 +50,7 @@ def model_of(load: Load) -> NcnnModel:
 
 def _run(load: Load, machine: Machine, runner: Path, more: Sequence[str], timeout_s: float) -> Ran:
     model = model_of(load)
-    with tempfile.TemporaryDirectory(prefix="mexport-ncnn-") as scratch:
+    with Scratch() as scratch:
         folder = Path(scratch)
         for name, path in model.write(folder, "model").items():
             if path.parent != folder:

@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from exporter.cost.instructions import Region, read_regions
 from exporter.cost.plugin import Plugin, emulator, plugin
 from exporter.devices.cores import Core
 from exporter.devices.platforms import Platform
+from exporter.disk import Scratch
 from exporter.errors import EngineError, unknown_name
 from exporter.store import Store
 
@@ -66,7 +66,7 @@ class Machine:
         Raises:
             EngineError: If it fails, crashes, takes too long, or marks nothing.
         """
-        with tempfile.TemporaryDirectory(prefix="mexport-counts-") as folder, view_of(self.core, root) as view:
+        with Scratch() as folder, view_of(self.core, root) as view:
             out = Path(folder, "counts.jsonl")
             loaded = f"{self.plugin.path},out={out}" + (f",cache={self.caches}" if self.caches else "")
             ran = shell.run(
@@ -125,7 +125,7 @@ def view_of(core: Core, root: Path | None = None) -> Iterator[Path]:
         core: Which.
         root: Where libraries lie; None for static programs.
     """
-    with tempfile.TemporaryDirectory(prefix="mexport-root-") as folder:
+    with Scratch() as folder:
         view = Path(folder)
         for place in [root / name for name in SYSTEM] if root is not None else []:
             if place.exists():

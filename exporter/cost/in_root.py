@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from exporter.cost.prefix_tflite import cut_tflite
 from exporter.cost.segments import MOST, Segment
 from exporter.cost.steady import EMPTY
 from exporter.devices.root import PYTHON, SITE
+from exporter.disk import Scratch
 from exporter.errors import EngineError
 from exporter.runtimes.run import RUNTIMES
 
@@ -54,7 +54,7 @@ def run_files(load: Load, files: Sequence[File], machine: Machine, root: Path, *
     Raises:
         EngineError: If the engine refuses a file, crashes or takes too long.
     """
-    with tempfile.TemporaryDirectory(prefix="mexport-steady-") as folder:
+    with Scratch() as folder:
         request, arrays, reply = (Path(folder, name) for name in ("request.json", "arrays.npz", "reply.json"))
         save_arrays(arrays, load.arrays)
         said = [{"path": str(f.path), "patches": [(place, content.hex()) for place, content in f.patches]} for f in files]
@@ -88,7 +88,7 @@ def _sorted(found: Sequence[Region], count: int, facts: dict[str, Any]) -> Stead
 
 def count_layers(load: Load, machine: Machine, root: Path, *, timeout_s: float, most: int = MOST) -> tuple[LayerCount, ...]:
     """Differences of the counts of files that are cut behind one layer after the other."""
-    with tempfile.TemporaryDirectory(prefix="mexport-cuts-") as scratch:
+    with Scratch() as scratch:
         parts, files = _prefixes(load, Path(scratch), most)
         ran = run_files(load, files, machine, root, regions=1, timeout_s=timeout_s)
     sums = [median(regions) for regions in ran.files]

@@ -4,13 +4,13 @@ The second needs no registry, no emulation and no root: packages are unpacked, n
 """
 
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from exporter import shell
 from exporter.devices.engine import Docker, engine_errors
 from exporter.devices.platforms import BASE, DEBIAN, Platform
+from exporter.disk import Scratch
 from exporter.errors import ToolError
 from exporter.fingerprint import fingerprint
 
@@ -85,7 +85,7 @@ def _made(docker: Docker, platform: Platform) -> Base:
             f"no registry gives {BASE}, and mmdebstrap is not installed to make it", hint="apt-get install mmdebstrap arch-test"
         )
     hooks = [f"--hook-dir={HOOKS}"] if HOOKS.is_dir() else []
-    with tempfile.TemporaryDirectory(prefix="mexport-base-") as folder:
+    with Scratch() as folder:
         root = Path(folder, "root.tar")
         shell.run(
             [program, "--quiet", "--variant=extract", f"--architectures={platform.debian}", *hooks, f"--include={','.join(wanted)}",

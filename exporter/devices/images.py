@@ -1,7 +1,6 @@
 """The runner's image of a platform: found by the hash of all it is made from, or built."""
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from exporter.devices.engine import LABEL, Docker, engine_errors
 from exporter.devices.platforms import BASE, Platform
 from exporter.devices.probe import runs
 from exporter.devices.wheels import fetching
+from exporter.disk import Scratch
 from exporter.errors import DeviceError
 from exporter.fingerprint import fingerprint
 from exporter.resources import data_folder
@@ -87,7 +87,7 @@ def build_image(docker: Docker, platform: Platform, say: Say, *, registry: bool 
     require_runs(docker, platform)
     started = time.monotonic()
     name = reference(platform)
-    with tempfile.TemporaryDirectory(prefix="mexport-image-") as scratch:
+    with Scratch() as scratch:
         context = Path(scratch)
         say(f"base image for {platform.docker}; engines: {', '.join(platform.requirements())}")
         with fetching(platform, context / "site") as unpack:

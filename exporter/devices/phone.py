@@ -1,7 +1,6 @@
 """Time ncnn files on a phone behind adb."""
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from exporter.devices.adb import Adb, quoted
 from exporter.devices.native import PROGRAM, build_runner, find_runner
 from exporter.devices.ncnn_runner import NcnnModel, answer
 from exporter.devices.phone_folder import PhoneFolder, phone_folder
+from exporter.disk import Scratch
 from exporter.errors import DeviceError
 from exporter.store import Store
 
@@ -170,7 +170,7 @@ def _best(phone: Phone) -> Abi:
 
 
 def _push(folder: PhoneFolder, model: NcnnModel, prefix: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="mexport-") as here:
+    with Scratch() as here:
         for name, file in model.write(Path(here), prefix).items():
             folder.push(file, name)
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.devices.adb import ADB, ANSWER_LIMIT_S, Adb
+from exporter.disk import Scratch
 from exporter.errors import DeviceError, IntegrityError, MexportError
 from exporter.shell import Companion, companion
 
@@ -79,7 +80,7 @@ class PhoneFolder:
 
     def read(self, name: str) -> bytes:
         """What a file holds."""
-        with tempfile.TemporaryDirectory(prefix="mexport-") as here:
+        with Scratch() as here:
             self.phone.pull(f"{self.path}/{name}", Path(here, "pulled"))
             return Path(here, "pulled").read_bytes()
 

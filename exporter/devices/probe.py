@@ -6,12 +6,12 @@ What counts is that it runs, not how: by binfmt_misc and qemu, by a desktop engi
 import hashlib
 import struct
 import tarfile
-import tempfile
 from io import BytesIO
 from pathlib import Path
 
 from exporter.devices.engine import Docker, engine_errors
 from exporter.devices.platforms import Platform
+from exporter.disk import Scratch
 
 ANSWER = 42
 PROGRAMS = {
@@ -63,7 +63,7 @@ def _image(docker: Docker, platform: Platform) -> str:
     reference = f"mexport/probe:{hashlib.sha256(content).hexdigest()[:12]}-{platform.name}"
     if docker.has(reference):
         return reference
-    with tempfile.TemporaryDirectory(prefix="mexport-") as folder:
+    with Scratch() as folder:
         root = Path(folder, "root.tar")
         with tarfile.open(root, "w") as tar:
             entry = tarfile.TarInfo("probe")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from exporter.array import Array
 from exporter.child import Child
+from exporter.disk import Scratch
 from exporter.errors import SourceError, UsageError
 from exporter.sources.options import LoadOptions, SourceInfo
 from exporter.sources.sniff import sniff
@@ -110,7 +110,7 @@ class FrameworkSource(Source):
 
     def load(self) -> Graph:
         """The Graph; its weights stay mapped to a file that is already unlinked."""
-        with tempfile.TemporaryDirectory(prefix="mexport-source-") as folder:
+        with Scratch() as folder:
             return self.load_into(Path(folder))
 
     def load_into(self, folder: Path) -> Graph:

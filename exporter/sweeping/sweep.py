@@ -1,6 +1,5 @@
 """Time one layer at many widths, in one process, turn by turn."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from exporter.array import Array
 from exporter.compression.timing import written
+from exporter.disk import Scratch
 from exporter.latency import RESAMPLES
 from exporter.runtimes.run import open_panel
 from exporter.runtimes.settings import runtime_options
@@ -114,7 +114,7 @@ def sweep(
     engine = ENGINES[format]
     options = runtime_options(engine, "fp32") | ({"packed_outputs": True} if engine == "ncnn" else {})
     wall, cpu, name = list[list[float]](), list[list[float]](), ""
-    with tempfile.TemporaryDirectory(prefix="mexport-") as folder:
+    with Scratch() as folder:
         last = format == "tflite"
         files = [written(site.alone(w, channels_last=last, seed=seed), format, Path(folder, str(w)), seed=seed) for w in tried]
         for process in range(processes):

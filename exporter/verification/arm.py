@@ -1,7 +1,6 @@
 """Verify bundles on ARM; repair what half precision cannot hold there, and show that it is."""
 
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from exporter.array import Array
 from exporter.bundle import MANIFEST, Bundle, Reference, artifact_facts, read_bundle, write_bundle
 from exporter.child import Child
 from exporter.devices.container import ContainerLauncher
+from exporter.disk import Scratch
 from exporter.errors import ParityError, UsageError
 from exporter.formats import WriteOptions, load_writer
 from exporter.parity import Limits
@@ -95,7 +95,7 @@ def repaired(
             if not found:
                 break
             options = replace(options, float32=(*options.float32, *sorted(found)))
-            with tempfile.TemporaryDirectory(prefix="mexport-repair-") as scratch:
+            with Scratch() as scratch:
                 draft = _draft(bundle, made, options, Path(scratch))
 
                 def look(engine: Child, inputs: Mapping[str, Array], at: Written = draft.made) -> Inside:

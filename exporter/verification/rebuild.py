@@ -1,7 +1,6 @@
 """From a bundle back to the Graph it was written from: out of the store, or from the source again."""
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from exporter.building.versions import source_key
 from exporter.bundle import Bundle, Reference, sha256_file
 from exporter.compression.kept import Kept
 from exporter.data import open_data
+from exporter.disk import Scratch
 from exporter.errors import IntegrityError, UsageError
 from exporter.formats import Artifact, WriteOptions, load_writer
 from exporter.graph import Graph
@@ -59,7 +59,7 @@ def file_again(bundle: Bundle, source: Path | None, trust: bool) -> Iterator[Wri
         source: Where the source is now, when it has moved.
         trust: Run code that the source brings along.
     """
-    with Store() as store, tempfile.TemporaryDirectory(prefix="mexport-verify-") as folder:
+    with Store() as store, Scratch() as folder:
         graph = graph_of(bundle, source, trust, store)
         rounding = rounded_of(bundle, store)
         written, real = rounding if rounding else (graph, None)

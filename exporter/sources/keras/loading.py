@@ -4,7 +4,6 @@ import contextlib
 import importlib
 import os
 import sys
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
 
+from exporter.disk import Scratch
 from exporter.errors import SourceError, UsageError
 from exporter.sources.keras.screen import screen
 from exporter.sources.keras.signature import layers_of
@@ -67,7 +67,7 @@ def _unpacked(stored: Stored) -> Iterator["Future[str] | None"]:
         return
     with (
         zipfile.ZipFile(stored.path) as archive,
-        tempfile.TemporaryDirectory(prefix="mexport-") as folder,
+        Scratch() as folder,
         ThreadPoolExecutor(1) as pool,
     ):
         yield pool.submit(archive.extract, WEIGHTS, folder)
@@ -76,7 +76,8 @@ def _unpacked(stored: Stored) -> Iterator["Future[str] | None"]:
 def _open(keras: Any, stored: Stored, custom_objects: dict[str, Any], trust: bool, weights: "Future[str] | None") -> Any:
     """Of a big file in two steps: Keras would draw random numbers for the weights, and hold the whole archive in memory beside them."""
     if weights is None:
-        return keras.models.load_model(_suffixed(stored), custom_objects=custom_objects, compile=False, safe_mode=not trust)
+        with _suffixed(stored) as path:
+            return keras.models.load_model(path, custom_objects=custom_objects, compile=False, safe_mode=not trust)
     config = _unfilled({k: v for k, v in stored.config.items() if k != "compile_config"})
     model = keras.saving.deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=not trust)
     with _mapped_datasets():
@@ -114,14 +115,17 @@ def _unfilled(config: Any) -> Any:
     return {k: ZEROS if k.endswith("_initializer") and isinstance(v, dict) else _unfilled(v) for k, v in config.items()}
 
 
-def _suffixed(stored: Stored) -> str:
+@contextlib.contextmanager
+def _suffixed(stored: Stored) -> Iterator[str]:
     """The path under a suffix by which both frameworks choose their reader."""
     wanted = (".keras",) if stored.format == "keras" else (".h5", ".hdf5")
     if stored.path.suffix in wanted:
-        return str(stored.path)
-    link = os.path.join(tempfile.mkdtemp(prefix="mexport-"), f"model{wanted[0]}")
-    os.symlink(stored.path.resolve(), link)
-    return link
+        yield str(stored.path)
+        return
+    with Scratch() as folder:
+        link = os.path.join(folder, f"model{wanted[0]}")
+        os.symlink(stored.path.resolve(), link)
+        yield link
 
 
 def _unreadable(stored: Stored, keras: Any, problem: Exception) -> SourceError:

@@ -1,12 +1,12 @@
 """One SavedModel in a process of its own: gives its Graph, and answers as the reference."""
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from exporter.array import Array
+from exporter.disk import Scratch
 from exporter.errors import MexportError, SourceError, UsageError
 from exporter.graph import Graph
 from exporter.graph.files import save_graph
@@ -65,7 +65,7 @@ class Session:
         if not needs_repair(self.stored):
             yield self.stored.path
             return
-        with tempfile.TemporaryDirectory(prefix="mexport-saved-model-") as name:
+        with Scratch() as name:
             yield repaired(self.stored, Path(name))
 
     def load(self, folder: str) -> tuple[dict[str, Any], dict[str, Array]]:
