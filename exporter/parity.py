@@ -7,6 +7,7 @@ import numpy as np
 
 from exporter.array import Array
 from exporter.errors import ParityError
+from exporter.graph.sizes import size_of
 
 PROBABILITY_FLOOR = 1e-30
 """Probabilities below it are compared as if they were it: their logarithm is float32 noise."""
@@ -34,7 +35,7 @@ class Comparison:
 
     Attributes:
         max_abs: Largest absolute difference.
-        rel: max_abs over the largest absolute reference value (over 1 where the reference is all zero).
+        rel: max_abs over the largest absolute reference value, or the least size given (over 1 where the reference is all zero).
         sqnr_db: Signal over noise, in decibels; infinity when equal.
         cosine: Cosine of the two arrays seen as vectors.
         top1_agreement: Share of samples with the same argmax; None for outputs that are not one row of scores a sample.
@@ -72,12 +73,13 @@ class Limits:
         return None
 
 
-def sqnr_db(reference: Array, got: Array) -> float:
+def sqnr_db(reference: Array, got: Array, least: float = 0.0) -> float:
     """Signal over quantization noise: 10 log10(sum(ref²) / sum((ref - got)²)).
 
     Args:
         reference: Float output that is right; any shape, e.g. (n, classes).
         got: What is judged; same shape.
+        least: The signal is no weaker than one number of this size.
 
     Returns:
         Decibels, higher is better; 6 dB is about one bit. Infinity when equal, minus infinity where a zero signal is missed.
@@ -87,7 +89,7 @@ def sqnr_db(reference: Array, got: Array) -> float:
     """
     _same_shape(reference, got)
     ref = reference.astype(np.float64)
-    return power_db(float(np.sum(ref**2)), float(np.sum((ref - got) ** 2)))
+    return power_db(max(float(np.sum(ref**2)), least**2), float(np.sum((ref - got.astype(np.float64)) ** 2)))
 
 
 def power_db(signal: float, noise: float) -> float:
@@ -97,10 +99,15 @@ def power_db(signal: float, noise: float) -> float:
     return 10 * float(np.log10(signal / noise)) if signal > 0 else float("-inf")
 
 
-def compare(reference: Array, got: Array) -> Comparison:
+def compare(reference: Array, got: Array, least: float = 0.0) -> Comparison:
     """Compare one output; axis 0 counts samples.
 
     Where the reference is not finite, `got` must be the same infinity or NaN too; the rest is compared as numbers.
+
+    Args:
+        reference: What it must be.
+        got: What it is.
+        least: What errors are relative to where all numbers are smaller; see `exporter.graph.sizes`.
 
     Raises:
         ParityError: If the shapes differ; names both.
@@ -113,10 +120,26 @@ def compare(reference: Array, got: Array) -> Comparison:
             return Comparison(float("inf"), float("inf"), float("-inf"), 0.0, _agreement(ref, other), len(ref))
         ref, other = np.where(odd, 0, ref), np.where(odd, 0, other)
     max_abs = float(np.max(np.abs(ref - other), initial=0.0))
-    size = float(np.max(np.abs(ref), initial=0.0))
     norms = float(np.linalg.norm(ref) * np.linalg.norm(other))
     cosine = float(np.vdot(ref, other)) / norms if norms > 0 else float(max_abs == 0)
-    return Comparison(max_abs, max_abs / (size or 1.0), sqnr_db(ref, other), cosine, _agreement(ref, other), len(ref))
+    rel = max_abs / size_of(ref, least)
+    return Comparison(max_abs, rel, sqnr_db(ref, other, least), cosine, _agreement(ref, other), len(ref))
+
+
+def told_apart(scores: Array) -> Array:
+    """Scores as far as half precision tells their Softmax apart: log-probabilities less the logarithm of `HALF_FLOOR`, at least 0.
+
+    Used where scores may be rounded to what a Softmax needs of them: how far a class is behind does not matter where it has no chance.
+
+    Args:
+        scores: What goes into a Softmax, (n, classes), or of other shapes that hold as much.
+
+    Returns:
+        (n, classes).
+    """
+    wide = scores.reshape(len(scores), -1).astype(np.float64)
+    log_p = wide - np.logaddexp.reduce(wide, axis=-1, keepdims=True)
+    return np.asarray(np.maximum(log_p - np.log(HALF_FLOOR), 0.0))
 
 
 def before_activation(op: str, y: Array, *, half: bool = False) -> Array:
@@ -130,10 +153,10 @@ def before_activation(op: str, y: Array, *, half: bool = False) -> Array:
         half: Whether they are held against some that were computed in half precision, which holds no small ones.
     """
     if op == "Softmax":
-        return np.log(np.clip(y.astype(np.float64), HALF_FLOOR if half else PROBABILITY_FLOOR, None))
+        return np.asarray(np.log(np.clip(y.astype(np.float64), HALF_FLOOR if half else PROBABILITY_FLOOR, None)))
     tail = HALF_TAIL if half else SIGMOID_TAIL
     p = np.clip(y.astype(np.float64), tail, 1 - tail)
-    return np.log(p / (1 - p))
+    return np.asarray(np.log(p / (1 - p)))
 
 
 def _same_shape(reference: Array, got: Array) -> None:

@@ -1,9 +1,7 @@
 """What a target's file is written from: the finished Graph, or one whose numbers are rounded, guarded against collapse."""
 
 import time
-from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from typing import Any
 
 from exporter.array import Array
@@ -12,6 +10,7 @@ from exporter.building.clock import Clock
 from exporter.building.common import Common
 from exporter.building.inherited import inherited, rounded_values
 from exporter.building.order import Order
+from exporter.building.precision import GUARD_DB
 from exporter.building.ranges import range_facts
 from exporter.building.retrained import retrained, suggestion
 from exporter.building.stages import Step
@@ -24,11 +23,10 @@ from exporter.graph import Graph
 from exporter.graph.files import save_graph
 from exporter.graph.ports import to_graph
 from exporter.graph.qdq import layer_of
-from exporter.proving.proof import Findings, parity
+from exporter.proving.proof import Findings, rounding
 from exporter.quantization.layers import layer_report
 from exporter.quantization.outcome import Quantized
-from exporter.quantization.quantize import quantize
-from exporter.quantization.settings import QuantizeSettings
+from exporter.quantization.quantize import Quantizer
 
 ROUNDED, REAL = "rounded", "real"
 """Folders of a kept entry."""
@@ -68,15 +66,16 @@ def _quantized(common: Common, order: Order, clock: Clock) -> Basis:
     calibrated = common.calibrated
     started = time.perf_counter()
     with clock.stage("quantize"), common.console.stage(f"quantizing for {order.target.format}"):
-        result, values = _within_guard(common, order, lambda how: quantize(calibrated.calibration, writer, how, common.console.detail))
+        result, values = _within_guard(common, order, Quantizer(calibrated.calibration, writer, asked, common.console.detail))
     steps = [_step(result, order, time.perf_counter() - started)]
     result, trained, remarks = retrained(common, order, result)
     if trained:
         steps, values = [*steps, *trained], rounded_values(common, result.graph)
     with clock.stage("check"):
         layers = [layer.as_dict() for layer in layer_report(result, to_graph(common.graph.inputs, common.samples))]
-        _guard(common, order, values, layers)
-    said = [*remarks, *_without_effect(common, order, result)]
+        found = rounding(common.graph, common.values, values)
+        _guard(common, order, found, layers)
+    said = [*remarks, *_weak(found), *_without_effect(common, order, result)]
     for text in said:
         common.console.warn(f"{order.target.name}: {text}")
     facts = {**result.report.as_dict(), "values": range_facts(result), "layer_losses": layers}
@@ -114,25 +113,23 @@ def check_layers(graph: Graph, names: frozenset[str]) -> None:
         raise UsageError(f"--keep-float {name}: no such layer in the cleaned graph", hint=problem.hint)
 
 
-def _within_guard(common: Common, order: Order, make: Callable[[QuantizeSettings], Quantized]) -> tuple[Quantized, dict[str, Array]]:
+def _within_guard(common: Common, order: Order, quantizer: Quantizer) -> tuple[Quantized, dict[str, Array]]:
     """Quantize; a mixed precision that does not hold the guard on the samples is asked for more, as it can give more."""
-    asked, least = order.quantize, order.guard.min_sqnr_db
-    assert asked is not None
-    for _ in range(TRIES if asked.precision == "mixed" and least is not None else 0):
-        result = make(asked)
+    least, limit = order.guard.min_sqnr_db, quantizer.settings.min_sqnr_db
+    for _ in range(TRIES if quantizer.settings.precision == "mixed" and least is not None else 0):
+        result = quantizer.quantized(limit)
         values = rounded_values(common, result.graph)
-        found = parity(common.graph, common.values, values)
+        found = rounding(common.graph, common.values, values)
         lacking = (least or 0.0) - min((f.before or f.output).sqnr_db for f in found.values())
         if lacking <= 0 or not result.report.layers:
             return result, values
-        asked = replace(asked, min_sqnr_db=STEP_DB + ((least or 0.0) if asked.min_sqnr_db is None else asked.min_sqnr_db + lacking))
-    result = make(asked)
+        limit = STEP_DB + ((least or 0.0) if limit is None else limit + lacking)
+    result = quantizer.quantized(limit)
     return result, rounded_values(common, result.graph)
 
 
-def _guard(common: Common, order: Order, values: Mapping[str, Array], layers: list[dict[str, Any]]) -> None:
+def _guard(common: Common, order: Order, found: Findings, layers: list[dict[str, Any]]) -> None:
     """A net that has lost too much never leaves."""
-    found = parity(common.graph, common.values, values)
     bad = _breaches(found, order)
     if not bad:
         return
@@ -146,6 +143,16 @@ def _breaches(found: Findings, order: Order) -> list[str]:
     """Each output before its final activation where it has one: probabilities hide errors, or make much of small ones."""
     said = ((name, order.guard.breach(f.before or f.output)) for name, f in found.items())
     return [f"output {name} against the float graph: {what}" for name, what in said if what]
+
+
+def _weak(found: Findings) -> list[str]:
+    """Outputs that would not hold the usual guard behind their final activation: the few large of many small scores are lost."""
+    return [
+        f"output {name} has an SQNR of {f.output.sqnr_db:.1f} dB against the float graph behind its final activation: look at what it "
+        "finds; --precision mixed with a higher --min-sqnr-db loses less"
+        for name, f in found.items()
+        if f.before is not None and f.output.sqnr_db < GUARD_DB
+    ]
 
 
 def _step(result: Quantized, order: Order, seconds: float) -> Step:

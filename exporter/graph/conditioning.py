@@ -13,6 +13,7 @@ import onnx_ir as ir
 from exporter.array import Array
 from exporter.graph.evaluate import evaluate
 from exporter.graph.model import Graph
+from exporter.graph.sizes import least_sizes, relative
 
 STEP = 2.0**-23
 """One unit in the last place of a float32, relative."""
@@ -37,14 +38,10 @@ def rounding_floor(graph: Graph, inputs: Mapping[str, Array], seed: int = 0) -> 
                 continue
             value.const_value = ir.Tensor(_moved(value.const_value.numpy(), rng), name=value.name)
     still, other = evaluate(graph, inputs), evaluate(moved, {name: x * np.float32(1 + 2 * STEP) for name, x in inputs.items()})
-    return {p.name: _relative(still[p.name], other[p.name]) for p in graph.outputs}
+    least = least_sizes(graph)
+    return {p.name: relative(still[p.name], other[p.name], least.get(p.name, 0.0)) for p in graph.outputs}
 
 
 def _moved(x: Array, rng: np.random.Generator) -> Array:
     up = rng.integers(0, 2, x.shape, dtype=np.int8)
     return np.asarray(x * np.where(up, np.float32(1 + STEP), np.float32(1 - STEP)), np.float32)
-
-
-def _relative(a: Array, b: Array) -> float:
-    top = float(np.abs(a).max(initial=0.0))
-    return float(np.nan_to_num(np.abs(a - b).max(initial=0.0) / (top or 1.0), nan=np.inf))

@@ -12,6 +12,9 @@ from exporter.graph.model import Graph
 LENT_BYTES = 4096
 """Weights of so many bytes are lent to onnxruntime, not copied into a proto."""
 
+COPIED_BYTES = 1 << 27
+"""Outputs of more bytes are not worth a copy."""
+
 _WRONG = ["Pad_Fusion", "WeightBiasQuantization"]
 """Optimisations of onnxruntime that change the model: the first pads a MaxPool with minus infinity where the model pads with zeros, the
 second rounds the float bias of a layer whose input and weights are quantized."""
@@ -31,7 +34,10 @@ def evaluate(graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | 
     Raises:
         EngineError: If onnxruntime refuses the graph or fails in it.
     """
-    return Evaluator(graph, values).run(inputs)
+    found = Evaluator(graph, values).run(inputs)
+    if sum(x.nbytes for x in found.values()) > COPIED_BYTES:
+        return found
+    return {name: x.copy() for name, x in found.items()}  # an array of onnxruntime's keeps all the memory that its session took
 
 
 class Evaluator:
@@ -54,6 +60,7 @@ class Evaluator:
         options = ort.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
+        options.enable_mem_pattern = False  # from the second run on it holds all inner values beside the arena, and is no quicker
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # between runs the cores are ours
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
         proto, weights = serialise(graph, self.wanted)

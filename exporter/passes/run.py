@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
-
 from exporter.array import Array
 from exporter.errors import ParityError
 from exporter.graph import Graph
 from exporter.graph.composites import define_composites
 from exporter.graph.evaluate import evaluate
 from exporter.graph.shapes import infer_missing
+from exporter.graph.sizes import least_sizes, relative
 from exporter.passes import PASSES, Pass, Phase
 
 _ROUNDS = 30
@@ -72,7 +71,7 @@ def checked(graph: Graph, phase: Phase, inputs: Mapping[str, Array]) -> Graph:
     result = graph.clone()
     run_phase(result, phase)
     reference = _outputs(graph, graph, inputs)
-    if _difference(reference, _outputs(result, graph, inputs)) > TOLERANCE:
+    if _difference(graph, reference, _outputs(result, graph, inputs)) > TOLERANCE:
         _blame(graph, phase, inputs, reference)
     return result
 
@@ -80,7 +79,7 @@ def checked(graph: Graph, phase: Phase, inputs: Mapping[str, Array]) -> Graph:
 def _blame(graph: Graph, phase: Phase, inputs: Mapping[str, Array], reference: dict[str, Array]) -> None:
     def watch(name: str, now: Graph) -> None:
         define_composites(now.model)
-        difference = _difference(reference, _outputs(now, graph, inputs))
+        difference = _difference(graph, reference, _outputs(now, graph, inputs))
         if difference > TOLERANCE:
             raise ParityError(
                 f"pass {name} changed the outputs of {graph.name} by {difference:.2g} of their largest value, more than {TOLERANCE:g}",
@@ -99,11 +98,7 @@ def _outputs(graph: Graph, first: Graph, inputs: Mapping[str, Array]) -> dict[st
     return {p.source_name: p.to_source(got[p.name]) for p in graph.outputs}
 
 
-def _difference(reference: dict[str, Array], got: dict[str, Array]) -> float:
-    """The largest difference of any output, relative to the output's largest finite value."""
-    worst = 0.0
-    for name, expected in reference.items():
-        top = float(np.abs(expected).max(initial=0.0)) or 1.0
-        equal = np.array_equal(expected, got[name], equal_nan=True)
-        worst = max(worst, 0.0 if equal else float(np.nan_to_num(np.abs(expected - got[name]).max() / top, nan=np.inf)))
-    return worst
+def _difference(graph: Graph, reference: dict[str, Array], got: dict[str, Array]) -> float:
+    """The largest difference of any output, relative to the output's size; both by source name."""
+    least = least_sizes(graph)
+    return max(relative(reference[p.source_name], got[p.source_name], least.get(p.name, 0.0)) for p in graph.outputs)

@@ -9,6 +9,7 @@ import numpy as np
 
 from exporter.array import Array
 from exporter.graph import Graph
+from exporter.graph.sizes import least_sizes
 from exporter.parity import Limits, compare
 
 FLOAT16_MAX = 65504.0
@@ -66,7 +67,8 @@ class Inside:
 
     def wrong(self, limits: Limits) -> list[Beginning]:
         """Layers that are beyond the limits though what they read is within."""
-        return beginnings(self.graph, self.wanted, self.got, lambda _, wanted, got: fault(wanted, got, limits))
+        least = least_sizes(self.graph)
+        return beginnings(self.graph, self.wanted, self.got, lambda name, wanted, got: fault(wanted, got, limits, least[name]))
 
     def differing(self, here: "Inside") -> list[Beginning]:
         """Layers that differ from those of the same file on this computer though what they read is equal."""
@@ -115,8 +117,8 @@ def difference(scales: Mapping[str, float], name: str, here: Array, there: Array
     return f"{count} of {here.size} numbers differ, by up to {size}"
 
 
-def fault(wanted: Array, got: Array, limits: Limits) -> str | None:
-    """What is wrong with an array, or None."""
+def fault(wanted: Array, got: Array, limits: Limits, least: float = 0.0) -> str | None:
+    """What is wrong with an array, or None; `least` as for `compare`."""
     odd = np.isfinite(wanted) & ~np.isfinite(got)
     if odd.any():
         count, nan = int(odd.sum()), int(np.isnan(got[odd]).sum())
@@ -124,4 +126,4 @@ def fault(wanted: Array, got: Array, limits: Limits) -> str | None:
         top = float(np.max(np.abs(wanted), initial=0.0))
         beyond = f": {top:.4g} is more than half precision holds, {FLOAT16_MAX:g}" if top > FLOAT16_MAX else ""
         return f"{count} of {got.size} numbers are {kind}{beyond}"
-    return limits.breach(compare(wanted, got))
+    return limits.breach(compare(wanted, got, least))

@@ -13,7 +13,9 @@ from exporter.errors import ParityError
 from exporter.formats import Artifact, Tensor
 from exporter.graph import BATCH, Graph
 from exporter.graph.ops import computed_by
-from exporter.parity import Comparison, Limits, before_activation, compare
+from exporter.graph.scores import softmax_scores
+from exporter.graph.sizes import least_sizes
+from exporter.parity import Comparison, Limits, before_activation, compare, told_apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +101,19 @@ def _axis(size: object) -> int | None:
 
 def parity(graph: Graph, wanted: Mapping[str, Array], got: Mapping[str, Array]) -> Findings:
     """A file's values against the Graph's, both by Graph value name; outputs that end in an activation also before it."""
-    found = {}
+    found, least = {}, least_sizes(graph)
     for port in graph.outputs:
         inner = endings(graph).get(port.name)
         seen = inner is not None and inner.value in got and inner.value in wanted
         before = compare(wanted[inner.value], got[inner.value]) if inner and seen else None
-        found[port.source_name] = Finding(compare(wanted[port.name], got[port.name]), before)
+        found[port.source_name] = Finding(compare(wanted[port.name], got[port.name], least.get(port.name, 0.0)), before)
     return found
+
+
+def rounding(graph: Graph, real: Mapping[str, Array], rounded: Mapping[str, Array]) -> Findings:
+    """What rounding costs: as `parity`, but of what only a final Softmax reads, what it tells apart."""
+    read = softmax_scores(graph)
+    return parity(graph, *({name: told_apart(x) if name in read else x for name, x in values.items()} for values in (real, rounded)))
 
 
 def fidelity(graph: Graph, reference: Mapping[str, Array], got: Mapping[str, Array], inner: Mapping[str, Array] | None = None) -> Findings:
@@ -116,15 +124,16 @@ def fidelity(graph: Graph, reference: Mapping[str, Array], got: Mapping[str, Arr
         reference: The source's outputs.
         got: The file's.
         inner: Of a file with rounded outputs, whose logarithms say nothing: its values by Graph value name, among them what goes into
-            final activations where that can be seen.
+            final activations where that can be seen; of what goes into a Softmax counts what it tells apart.
     """
-    found = {}
+    found, least = {}, least_sizes(graph)
     for port in graph.outputs:
         ref, ours = reference[port.source_name], got[port.source_name]
         if ref.shape != ours.shape and ref.size == ours.size:
             ref = ref.reshape(ours.shape)
         end = endings(graph).get(port.name)
-        found[port.source_name] = Finding(compare(ref, ours), _before(end, ref, ours, inner) if end else None)
+        before = _before(end, ref, ours, inner) if end else None
+        found[port.source_name] = Finding(compare(ref, ours, least.get(port.name, 0.0)), before)
     return found
 
 
@@ -134,16 +143,9 @@ def _before(end: Ending, ref: Array, ours: Array, inner: Mapping[str, Array] | N
     seen = inner.get(end.value)
     if seen is None or seen.shape != ref.shape or ref.ndim != 2:
         return None
-    return compare(before_activation(end.op, ref), before_activation(end.op, activate(end.op, seen)))
-
-
-def activate(op: str, x: Array) -> Array:
-    """Softmax over the last axis, or Sigmoid, in double precision."""
-    wide = x.astype(np.float64)
-    if op == "Sigmoid":
-        return np.asarray(1 / (1 + np.exp(-wide)))
-    powers = np.exp(wide - wide.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+    if end.op == "Softmax":
+        return compare(told_apart(before_activation(end.op, ref)), told_apart(seen))
+    return compare(before_activation(end.op, ref), before_activation(end.op, 1 / (1 + np.exp(-seen.astype(np.float64)))))
 
 
 def breached(findings: Findings, limits: Limits) -> bool:

@@ -14,6 +14,7 @@ from exporter.array import Array
 from exporter.errors import ParityError
 from exporter.graph import Graph, attr, const, shape_of
 from exporter.graph.evaluate import evaluate
+from exporter.graph.sizes import least_sizes, relative
 
 Removed = Mapping[str, Array]
 """Output channels that a layer has lost, int64, by the name of its output; layers that lost none may be left out."""
@@ -37,16 +38,14 @@ def require_exact(graph: Graph, pruned: Graph, removed: Removed, inputs: Mapping
         limit: Largest difference allowed: float32 sums of the same numbers in another order.
 
     Returns:
-        The largest difference of any output, relative to the output's largest value.
+        The largest difference of any output, relative to the output's size.
 
     Raises:
         ParityError: If it is above the limit, or channels of different fate were added up.
     """
     expected, got = evaluate(zeroed(graph, removed), inputs), evaluate(pruned, inputs)
-    worst = 0.0
-    for name, want in expected.items():
-        top = float(np.abs(want).max(initial=0.0)) or 1.0
-        worst = max(worst, float(np.abs(want - got[name]).max(initial=0.0)) / top)
+    least = least_sizes(graph)
+    worst = max(relative(want, got[name], least.get(name, 0.0)) for name, want in expected.items())
     if not worst <= limit:
         raise ParityError(f"pruning changed the outputs of {graph.name} by {worst:.2g} of their largest value, more than {limit:g}",
                           hint="this is a fault of mexport: please report the model")  # fmt: skip

@@ -54,7 +54,7 @@ JUDGING, SOLVING = 3.0, 0.5
 """Times the work that is allowed to everything else: more than that for all runs, or for one layer's steps, has to be asked for."""
 
 
-def candidates(draft: Draft, gauge: Gauge, thorough: bool) -> list[Product]:
+def candidates(draft: Draft, gauge: Gauge, *, thorough: bool) -> list[Product]:
     """Layers that may be rounded anew, in the Graph's order; none where that takes long and was not asked for."""
     found = products(draft.graph, draft.points.weights)
     if thorough:

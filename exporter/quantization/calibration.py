@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 
 from exporter.array import Array
-from exporter.graph import Graph
+from exporter.graph import Graph, shape_of
 from exporter.quantization.histogram import Statistics
 
 
@@ -16,7 +17,7 @@ class Calibration:
         graph: The finished float Graph that was run.
         statistics: Of its values, over all calibration samples.
         samples: Some of the calibration samples, spread over all of them, by Graph input name in Graph layout: what repairs and
-            choices are measured on. At most `MEASURED`.
+            choices are measured on. As many as `measured` says.
         collect: Collects the statistics of a changed Graph on the same samples again.
     """
 
@@ -28,3 +29,14 @@ class Calibration:
 
 MEASURED = 128
 """Samples kept at hand for measuring; their inner values must fit in memory."""
+
+KEPT = 1 << 26
+"""Elements of all samples kept at hand, 256 MiB: of large inputs there are fewer, but `FEWEST`."""
+
+FEWEST = 32
+
+
+def measured(graph: Graph) -> int:
+    """How many samples are kept at hand, at most."""
+    size = sum(prod(shape_of(value)) for value in graph.model.graph.inputs)
+    return min(MEASURED, max(FEWEST, KEPT // max(size, 1)))

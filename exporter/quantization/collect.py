@@ -16,7 +16,7 @@ from exporter.graph import BATCH, Graph, shape_of
 from exporter.graph.evaluate import Evaluator
 from exporter.graph.ops import MOVES
 from exporter.graph.ports import to_graph
-from exporter.quantization.calibration import MEASURED, Calibration
+from exporter.quantization.calibration import Calibration, measured
 from exporter.quantization.growing import Growing
 from exporter.quantization.histogram import Statistics
 from exporter.quantization.keep import kept
@@ -55,7 +55,7 @@ def calibrate(graph: Graph, data: Dataset, *, store: Store | None = None, thread
     def collect(changed: Graph) -> Statistics:
         return kept(store, changed, data, lambda: run_statistics(changed, data, threads, tick))
 
-    few, _ = data.pick(MEASURED)
+    few, _ = data.pick(measured(graph))
     return Calibration(graph, collect(graph), to_graph(graph.inputs, few), collect)
 
 

@@ -66,6 +66,11 @@ def pairs(graph: Graph) -> list[Pair]:
     return [pair for node in graph.nodes if _scalable(node) and (pair := _pair(node)) is not None]
 
 
+def exact(graph: Graph) -> bool:
+    """Whether equalising a Graph's pairs leaves it as it is for all inputs, those beyond a Clip too."""
+    return all(np.isinf(pair.limit) for pair in pairs(graph))
+
+
 def equalised(graph: Graph, samples: Mapping[str, Array]) -> tuple[Graph, tuple[str, ...]]:
     """A Graph with like channels, and the names of the values that changed; the one given stays as it is.
 

@@ -9,6 +9,7 @@ from exporter.array import Array
 from exporter.cost.count import totals
 from exporter.graph import Graph, shape_of
 from exporter.graph.evaluate import Evaluator
+from exporter.graph.scores import softmax_scores
 from exporter.quantization.measure import Loss, Tail, halves, loss, tails
 from exporter.quantization.switchboard import CHUNK, Feeds, Switchboard
 
@@ -36,7 +37,9 @@ class Gauge:
     """
 
     def __init__(self, graph: Graph, samples: Mapping[str, Array]) -> None:
+        self.graph = graph
         self.tails: tuple[Tail, ...] = tails(graph)
+        self._scores = frozenset(softmax_scores(graph))
         self.values = tuple(dict.fromkeys(end.value for end in self.tails))
         self._cost = totals(graph).macs + ELEMENT_COST * _elements(graph)
         self.samples = spread(samples, int(max(WORK / RUNS / self._cost, LEAST)))
@@ -63,11 +66,21 @@ class Gauge:
 
     def choose_graph(self, graph: Graph) -> Loss:
         """As `choose`, of a Graph with its pairs: for those that no switchboard stands for."""
-        return self._loss_of(graph, self.choosing)
+        return self._loss_of(graph, self.choosing, frozenset())
 
     def confirm_graph(self, graph: Graph) -> Loss:
-        """As `confirm`, of a Graph with its pairs."""
-        return self._loss_of(graph, self.confirming)
+        """As `confirm`, of a Graph with its pairs, and as files are judged: of what only a final Softmax reads, what it tells apart.
+        Ranges and weights before the last are not chosen by that: of confident answers nothing is left to choose by."""
+        return self._loss_of(graph, self.confirming, self._scores)
+
+    def everything(self, graph: Graph) -> dict[str, Array]:
+        """Measured values of a Graph on all samples, in their order."""
+        self.runs += 1
+        return _outputs(graph, self.samples, self.values)
+
+    def judged(self, real: Mapping[str, Array], got: Mapping[str, Array]) -> Loss:
+        """Measured values held against the float net's, as files are judged: see `confirm_graph`."""
+        return loss(self.tails, real, got, self._scores)
 
     def affordable(self, share: float, least: int, most: int) -> int:
         """How many candidates a step may run.
@@ -83,9 +96,9 @@ class Gauge:
         """Of so many runs over the samples to choose by, as a share of what is allowed in all."""
         return runs * self._cost * len(next(iter(self.choosing.values()))) / WORK
 
-    def _loss_of(self, graph: Graph, samples: Mapping[str, Array]) -> Loss:
+    def _loss_of(self, graph: Graph, samples: Mapping[str, Array], scores: frozenset[str]) -> Loss:
         self.runs += 1
-        return loss(self.tails, self._references[id(samples)], _outputs(graph, samples, self.values))
+        return loss(self.tails, self._references[id(samples)], _outputs(graph, samples, self.values), scores)
 
     def _loss(self, board: Switchboard, feeds: Feeds, samples: Mapping[str, Array]) -> Loss:
         self.runs += 1

@@ -13,6 +13,7 @@ import onnx_ir as ir
 from exporter.array import Array
 from exporter.graph import Graph, add_constant, attr, const
 from exporter.graph.evaluate import evaluate
+from exporter.graph.sizes import least_sizes
 from exporter.parity import sqnr_db
 from exporter.runtimes.settings import FLOAT_ERROR
 
@@ -30,10 +31,10 @@ def integer_floor_db(
         draws: Moved Graphs.
     """
     still = evaluate(graph, inputs, values)
-    floors = dict.fromkeys(still, float("inf"))
+    floors, least = dict.fromkeys(still, float("inf")), least_sizes(graph)
     for seed in range(draws):
         other = evaluate(_moved(graph, depthwise, np.random.default_rng(seed)), inputs, values)
-        floors = {name: min(floor, sqnr_db(still[name], other[name])) for name, floor in floors.items()}
+        floors = {name: min(floor, sqnr_db(still[name], other[name], least.get(name, 0.0))) for name, floor in floors.items()}
     return floors
 
 

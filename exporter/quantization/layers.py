@@ -12,11 +12,10 @@ from exporter.formats.points import Range
 from exporter.graph import Graph
 from exporter.graph.evaluate import Evaluator
 from exporter.graph.qdq import Affine, layer_of
-from exporter.parity import JSON_INFINITY, power_db
+from exporter.graph.scores import softmax_scores
+from exporter.parity import JSON_INFINITY, power_db, told_apart
+from exporter.quantization.collect import batch_size
 from exporter.quantization.outcome import Quantized
-
-AT_ONCE = 4
-"""Samples whose inner values are held at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,8 @@ class LayerQuality:
         layer: Name of its first output.
         op: Its operator.
         value: Where its output is rounded: behind the activation that the engine computes with it. The layer itself where nothing is.
-        sqnr_db: Of that value, float Graph against the one with its pairs: everything lost up to here.
+        sqnr_db: Of that value, float Graph against the one with its pairs: everything lost up to here; of what only a final Softmax reads,
+            of that which it tells apart.
         saturated: Share of the value's elements outside the range that integers span; 0 where it is not rounded.
         used: That range; None where it is not rounded.
         seen: Range over the calibration samples; None where it was not calibrated.
@@ -101,14 +101,17 @@ def _sums(
 ) -> dict[str, tuple[float, float, float]]:
     """By value: sum of squares, sum of squared errors, share of elements out of range."""
     real, other = Evaluator(graph, values), Evaluator(pairs, values)
-    total = {v: np.zeros(4) for v in values}
-    count = len(next(iter(samples.values())))
-    for i in range(0, count, AT_ONCE):
-        few = {k: v[i : i + AT_ONCE] for k, v in samples.items()}
+    total, read = {v: np.zeros(4) for v in values}, softmax_scores(graph)
+    count, at_once = len(next(iter(samples.values()))), batch_size(graph, list(values))
+    for i in range(0, count, at_once):
+        few = {k: v[i : i + at_once] for k, v in samples.items()}
         want, got = real.run(few), other.run(few)
         for v in values:
-            a, b = want[v].astype(np.float64), got[v].astype(np.float64)
-            total[v] += np.sum(a**2), np.sum((a - b) ** 2), _outside(a, rounded.get(v)), a.size
+            a, b = want.pop(v).astype(np.float64), got.pop(v).astype(np.float64)
+            outside, size = _outside(a, rounded.get(v)), a.size
+            if v in read:
+                a, b = told_apart(a), told_apart(b)
+            total[v] += np.sum(a**2), np.sum((a - b) ** 2), outside, size
     return {v: (float(t[0]), float(t[1]), float(t[2] / max(t[3], 1))) for v, t in total.items()}
 
 

@@ -1,6 +1,6 @@
 """How much of a net's outputs is lost: noise over signal, and the Kullback-Leibler divergence of what a Softmax makes of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import onnx_ir as ir
 from exporter.array import Array
 from exporter.graph import Graph, attr
 from exporter.graph.ops import computed_by
+from exporter.parity import told_apart
 
 FLOOR = 1e-12
 """Losses below it are float noise; logarithms are taken of nothing smaller."""
@@ -76,24 +77,29 @@ def _tail(value: ir.Value) -> Tail:
     return Tail(str(value.name), None)
 
 
-def loss(ends: Sequence[Tail], reference: Mapping[str, Array], got: Mapping[str, Array]) -> Loss:
+def loss(ends: Sequence[Tail], reference: Mapping[str, Array], got: Mapping[str, Array], scores: Collection[str] = ()) -> Loss:
     """What is lost of the outputs.
 
     Args:
         ends: Where they are measured.
         reference: The float net's numbers, by value name; axis 0 counts samples.
         got: Likewise, of the net that is judged.
+        scores: Values of which only that matters for the noise which a Softmax tells apart.
     """
     noise, divergence, agreement = [], [], []
     for end in ends:
         ref, new = reference[end.value].astype(np.float64), got[end.value].astype(np.float64)
-        power = float(np.sum(ref**2))
-        noise.append(float(np.sum((ref - new) ** 2)) / power if power else float(np.any(new)))
+        noise.append(_noise(*(told_apart(x) if end.value in scores else x for x in (ref, new))))
         if end.op is not None:
             divergence.append(_divergence(end, ref, new))
         if ref.ndim == 2 and ref.shape[1] > 1:
             agreement.append(float(np.mean(ref.argmax(1) == new.argmax(1))))
     return Loss(float(np.mean(noise)), *(float(np.mean(x)) if x else None for x in (divergence, agreement)))
+
+
+def _noise(ref: Array, got: Array) -> float:
+    power = float(np.sum(ref**2))
+    return float(np.sum((ref - got) ** 2)) / power if power else float(np.any(got))
 
 
 def _divergence(end: Tail, ref: Array, got: Array) -> float:

@@ -21,7 +21,6 @@ from exporter.quantization.effort import effort, idle
 from exporter.quantization.gauge import Gauge
 from exporter.quantization.measure import Loss
 from exporter.quantization.outcome import LayerLoss
-from exporter.quantization.sensitivity import sensitivity
 from exporter.quantization.settings import QuantizeSettings
 
 WORTH_DB = 0.5
@@ -42,7 +41,9 @@ SHARE = 0.5
 SAVES_NOTHING = "integers save nothing here: converting costs more than its products"
 
 
-def mix(draft: Draft, writer: Rounder, gauge: Gauge, settings: QuantizeSettings) -> tuple[Draft, dict[str, str], tuple[LayerLoss, ...]]:
+def mix(
+    draft: Draft, writer: Rounder, gauge: Gauge, settings: QuantizeSettings, losses: tuple[LayerLoss, ...]
+) -> tuple[Draft, dict[str, str]]:
     """Choose the layers that stay in float.
 
     Args:
@@ -50,18 +51,18 @@ def mix(draft: Draft, writer: Rounder, gauge: Gauge, settings: QuantizeSettings)
         writer: Says what else changes when a layer stays in float.
         gauge: What measures.
         settings: Limits, or none.
+        losses: Every layer's loss alone, as `sensitivity` gives them.
 
     Returns:
-        The new draft; why each layer that it leaves in float is; every layer's loss alone, the worst first.
+        The new draft; why each layer that it leaves in float is.
     """
-    losses = sensitivity(draft, gauge)
     search = _Search(draft, writer, gauge)
     if settings.min_sqnr_db is None and settings.top1_drop is None:
         search.drop_idle()
         search.while_worth_it(losses)
     else:
         search.until(settings, losses)
-    return search.draft, search.why, losses
+    return search.draft, search.why
 
 
 @dataclass

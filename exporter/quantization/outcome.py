@@ -15,8 +15,8 @@ class Repair:
     """One attempt to lose less.
 
     Attributes:
-        name: "equalise", "correct", "adaround", or "calibrators" for the choice among them.
-        kept: Whether it stays: it helped on samples that it was not made from.
+        name: "equalise", "correct", "adaround", "narrow", or "calibrators" for the choice among them.
+        kept: Whether it stays: it helped on samples that it was not made from ("narrow": on each as if it were made from the others).
         before: Loss without it, on those samples.
         after: Loss with it.
         layers: Layers or values that it touched.
@@ -58,7 +58,7 @@ class Report:
     """What was done and what it gave.
 
     Attributes:
-        calibrators: The calibrator of every quantized value, by name.
+        calibrators: The calibrator of every quantized value, by name; "softmax" where only that is spanned which one tells apart.
         loss: Of the whole net, on samples that no choice was made with; None where nothing was measured.
         repairs: What was tried, in order.
         kept_float: Layers left in float, and why.
@@ -66,6 +66,7 @@ class Report:
         pairs: Quantize-dequantize pairs in the Graph: on values and on the way to readers.
         layers: How many layers run in integers.
         evaluations: Candidates that were run.
+        spared: Repairs that were not tried, as they take long and were not asked for.
     """
 
     calibrators: Mapping[str, str]
@@ -76,6 +77,7 @@ class Report:
     pairs: int = 0
     layers: int = 0
     evaluations: int = 0
+    spared: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For the manifest."""
@@ -83,7 +85,7 @@ class Report:
             "calibrators": dict(self.calibrators), "loss": self.loss and self.loss.as_dict(),
             "repairs": [r.as_dict() for r in self.repairs], "kept_float": dict(self.kept_float),
             "sensitivity": [s.as_dict() for s in self.sensitivity], "pairs": self.pairs, "layers": self.layers,
-            "evaluations": self.evaluations,
+            "evaluations": self.evaluations, "spared": list(self.spared),
         }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Training with rounded numbers: the weights of a quantized net learn to live with their rounding.
 
     Given:   a quantized Graph: places, ranges and scales chosen, losses repaired
-    Result:  the same places, ranges and scales, other weights and biases
+    Result:  the same places, ranges and scales, other weights and biases; scores narrowed again, which are trained as they were seen
 
 Weights are kept as floats and rounded in every step, with gradients as if they were not. Where that is no better on samples that were
 held out, the Graph stays as it was. Source: Jacob et al. 2018, https://arxiv.org/abs/1712.05877, section 3.
@@ -22,6 +22,7 @@ from exporter.quantization.assign import array_of
 from exporter.quantization.calibration import Calibration
 from exporter.quantization.draft import Draft
 from exporter.quantization.gauge import Gauge
+from exporter.quantization.narrow import SOFTMAX, narrow, widened
 from exporter.quantization.outcome import Quantized, Repair
 
 if TYPE_CHECKING:
@@ -96,19 +97,26 @@ def retrain(
     """
     from exporter.train.fit import fit
 
-    draft = quantized.draft
+    narrowed = [name for name, calibrator in quantized.report.calibrators.items() if calibrator == SOFTMAX]
+    draft = widened(quantized.draft, narrowed)
     graph, how, frozen = _prepared(draft)
     trained = fit(graph, data, settings, teacher=teacher or calibration.graph, keep=keep, tick=tick, frozen=frozen, rounding=how)
     moved = _moved(draft, trained.graph)
-    new = draft.with_constants(moved, _scales(draft, moved))
+    new, named, again = draft.with_constants(moved, _scales(draft, moved)), quantized.report.calibrators, list[Repair]()
+    if narrowed:
+        new, outcome = narrow(new, Gauge(new.graph, calibration.samples))
+        named = {**named, **dict.fromkeys(narrowed, SOFTMAX if outcome.kept else "minmax")}
+        again.append(outcome)
     rounded = insert(new.graph, new.quantization)
     gauge = Gauge(calibration.graph, calibration.samples)
     before, after = (gauge.confirm_graph(g) for g in (quantized.graph, rounded))
     kept = trained.best.epoch > 0
     repair = Repair("qat", kept, before, after, tuple(w.layer for w in draft.points.weights))
-    report = replace(quantized.report, repairs=(*quantized.report.repairs, repair), loss=after if kept else quantized.report.loss)
-    made = Quantized(rounded, new, report) if kept else replace(quantized, report=report)
-    return Retrained(made, kept, trained)
+    old = quantized.report
+    if not kept:
+        return Retrained(replace(quantized, report=replace(old, repairs=(*old.repairs, repair))), kept, trained)
+    report = replace(old, repairs=(*old.repairs, *again, repair), loss=after, calibrators=named)
+    return Retrained(Quantized(rounded, new, report), kept, trained)
 
 
 def _prepared(draft: Draft) -> tuple[Graph, Quantization, frozenset[str]]:

@@ -1,22 +1,29 @@
 """A calibrated Graph to a quantized one: ranges chosen, losses repaired, layers left in float where that is worth it."""
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from exporter.formats import Rounder
+from exporter.graph import Graph
 from exporter.graph.qdq import insert
 from exporter.quantization.adaround import adaround, candidates
 from exporter.quantization.calibration import Calibration
 from exporter.quantization.choose import Choice, Search, by_calibrator
 from exporter.quantization.correct import correct
 from exporter.quantization.draft import Draft, begin, quantized_values
-from exporter.quantization.equalise import equalised, spans
+from exporter.quantization.equalise import equalised, exact, spans
 from exporter.quantization.gauge import Gauge
 from exporter.quantization.measure import Loss
 from exporter.quantization.mixed import mix
+from exporter.quantization.narrow import SOFTMAX, narrow, scores
 from exporter.quantization.outcome import LayerLoss, Quantized, Repair, Report
+from exporter.quantization.sensitivity import sensitivity
 from exporter.quantization.settings import AUTO, QuantizeSettings
 from exporter.quantization.switchboard import Switchboard
+
+EXACT_DB = 30.0
+"""More than a limit, or 0 without one: noise a thousandth of what a mixed precision may have."""
 
 Tick = Callable[[str], None]
 """Told the name of each step as it begins."""
@@ -26,6 +33,9 @@ ASKED = "asked for"
 
 EQUALISED_DB = 0.3
 """Equalisation stays only for so much: it is a change of the net itself."""
+
+LATER_DB = 2.0
+"""What an equalised net may lose at first, and win back by its own ranges, biases and weights; where it is the same for all inputs."""
 
 
 def quantize(calibration: Calibration, writer: Rounder, settings: QuantizeSettings, tick: Tick | None = None) -> Quantized:
@@ -43,36 +53,94 @@ def quantize(calibration: Calibration, writer: Rounder, settings: QuantizeSettin
     Raises:
         UsageError: If a name in the settings is unknown.
     """
-    return _Flow(calibration, writer, settings, tick or (lambda step: None)).run()
+    return Quantizer(calibration, writer, settings, tick).quantized()
 
 
-class _Flow:
-    """The steps, and what they tell each other."""
+@dataclass(frozen=True)
+class _Try:
+    """A way to round, as far as it has come.
 
-    def __init__(self, calibration: Calibration, writer: Rounder, settings: QuantizeSettings, tick: Tick) -> None:
-        self.calibration, self.writer, self.settings, self.tick = calibration, writer, settings, tick
-        self.repairs: list[Repair] = []
-        self.kept = dict.fromkeys(sorted(settings.keep_float), ASKED)
-        self.sensitivity: tuple[LayerLoss, ...] = ()
+    Attributes:
+        draft: With its ranges.
+        choice: Their calibrators.
+        repairs: What was tried on the way.
+    """
 
-    def run(self) -> Quantized:
-        draft = begin(self.calibration.graph, self.calibration.statistics, self.writer, self.settings.keep_float)
-        if not draft.points.layers or not self._measured():
-            choice = by_calibrator(self._plain(), draft)
-            return self._finish(draft.with_ranges(choice.ranges), choice, None, 0)
-        gauge = Gauge(self.calibration.graph, self.calibration.samples)
-        draft, choice = self._ranges(draft, gauge)
-        if self.settings.repair != "none":
-            draft = self._step("correcting biases", correct, draft, gauge)
-            draft = self._rounded(draft, gauge)
+    draft: Draft
+    choice: Choice
+    repairs: tuple[Repair, ...] = ()
+
+    def after(self, outcome: tuple[Draft, Repair]) -> "_Try":
+        """With one repair more."""
+        return replace(self, draft=outcome[0], repairs=(*self.repairs, outcome[1]))
+
+
+class Quantizer:
+    """The steps of `quantize`, and what they tell each other.
+
+    Args:
+        calibration: As there.
+        writer: As there.
+        settings: As there.
+        tick: As there.
+    """
+
+    def __init__(self, calibration: Calibration, writer: Rounder, settings: QuantizeSettings, tick: Tick | None = None) -> None:
+        self.calibration, self.writer, self.settings, self.tick = calibration, writer, settings, tick or (lambda step: None)
+        self.kept: dict[str, str] = {}
+        self.spared: tuple[str, ...] = ()
+
+    def quantized(self, min_sqnr_db: float | None = None) -> Quantized:
+        """Quantize.
+
+        Args:
+            min_sqnr_db: What a mixed precision must hold in place of what the settings say: of a second try, only what follows is new.
+        """
+        self.kept, self.spared = dict.fromkeys(sorted(self.settings.keep_float), ASKED), ()
+        if not self._begun.points.layers or not self._measured():
+            choice = by_calibrator(self._plain(), self._begun)
+            return self._finish(_Try(self._begun.with_ranges(choice.ranges), choice), None, ())
+        found = self._best
+        losses: tuple[LayerLoss, ...] = ()
         if self.settings.precision == "mixed":
-            self.tick("choosing layers that stay float")
-            draft, why, self.sensitivity = mix(draft, self.writer, gauge, self.settings)
-            self.kept.update(why)
-            if why and self.settings.repair != "none" and draft.points.layers:
-                draft = self._step("correcting biases again", correct, draft, gauge)
-        loss = gauge.confirm_graph(insert(draft.graph, draft.quantization))
-        return self._finish(draft, choice, loss, gauge.runs)
+            losses = self._losses
+            found = self._ended(self._mixed(found, losses, min_sqnr_db))
+        return self._finish(found, self._confirmed(found), losses)
+
+    @cached_property
+    def _begun(self) -> Draft:
+        return begin(self.calibration.graph, self.calibration.statistics, self.writer, self.settings.keep_float)
+
+    @cached_property
+    def _gauge(self) -> Gauge:
+        return Gauge(self.calibration.graph, self.calibration.samples)
+
+    @cached_property
+    def _losses(self) -> tuple[LayerLoss, ...]:
+        self.tick("measuring each layer alone")
+        return sensitivity(self._best.draft, self._gauge)
+
+    @cached_property
+    def _best(self) -> _Try:
+        """All that is done before layers are left in float; for a net in integers throughout, all. With equalised channels where that ends
+        better: what it wins at first may be less than what is won without it."""
+        plain = self._tried(self._begun)
+        graph, values = equalised(self._begun.graph, self._gauge.choosing) if self._repairing else (self._begun.graph, ())
+        if not values:
+            return plain
+        refused = self._refused(graph, values)
+        if refused is not None:
+            return replace(plain, repairs=(refused, *plain.repairs))
+        self.tick("equalising channels")
+        other = self._tried(begin(graph, self.calibration.collect(graph), self.writer, self._begun.keep))
+        before, after = self._confirmed(plain), self._confirmed(other)
+        kept = after.quality_db > before.quality_db + EQUALISED_DB
+        best = other if kept else plain
+        return replace(best, repairs=(Repair("equalise", kept, before, after, values), *best.repairs))
+
+    @property
+    def _repairing(self) -> bool:
+        return self.settings.repair != "none"
 
     def _measured(self) -> bool:
         """Whether anything is chosen by measuring; it is quicker not to."""
@@ -82,64 +150,76 @@ class _Flow:
     def _plain(self) -> str:
         return "minmax" if self.settings.calibrator == AUTO else self.settings.calibrator
 
-    def _step(self, name: str, repair: Callable[[Draft, Gauge], tuple[Draft, Repair]], draft: Draft, gauge: Gauge) -> Draft:
-        self.tick(name)
-        draft, outcome = repair(draft, gauge)
-        self.repairs.append(outcome)
-        return draft
-
-    def _rounded(self, draft: Draft, gauge: Gauge) -> Draft:
-        """Weights rounded anew, where that is asked for or quick."""
-        layers = candidates(draft, gauge, self.settings.repair == "thorough")
-        if not layers:
-            return draft
-        return self._step("rounding weights anew", partial(adaround, layers=layers, seed=self.settings.seed), draft, gauge)
-
-    def _ranges(self, draft: Draft, gauge: Gauge) -> tuple[Draft, Choice]:
-        """Ranges, and the Graph they are for: equalised where that helps."""
+    def _tried(self, draft: Draft) -> _Try:
+        """Ranges and biases of a net; and what ends it, unless layers are left in float first."""
         self.tick("choosing ranges")
-        if self.settings.repair != "none":
-            draft = self._equalise(draft, gauge)
         if self.settings.calibrator != AUTO:
             choice = by_calibrator(self.settings.calibrator, draft)
+            found = _Try(draft.with_ranges(choice.ranges), choice)
         else:
-            choice, repair = Search(draft, gauge).best()
-            self.repairs.append(repair)
-        return draft.with_ranges(choice.ranges), choice
+            choice, repair = Search(draft, self._gauge).best()
+            found = _Try(draft.with_ranges(choice.ranges), choice, (repair,))
+        if self._repairing:
+            self.tick("correcting biases")
+            found = found.after(correct(found.draft, self._gauge))
+        return found if self.settings.precision == "mixed" else self._ended(found)
 
-    def _equalise(self, draft: Draft, gauge: Gauge) -> Draft:
-        """Compared with the same calibrator on statistics of the equalised net's own."""
-        graph, values = equalised(draft.graph, gauge.choosing)
-        if not values:
-            return draft
-        if not self._promising(draft, begin(graph, draft.statistics, self.writer, draft.keep), gauge, values):
-            return draft
-        name = "mse" if self.settings.calibrator == AUTO else self.settings.calibrator
-        other = begin(graph, self.calibration.collect(graph), self.writer, draft.keep)
-        before, after = (self._confirmed(d.with_ranges(by_calibrator(name, d).ranges), gauge) for d in (draft, other))
-        kept = after.quality_db > before.quality_db + EQUALISED_DB
-        self.repairs.append(Repair("equalise", kept, before, after, values))
-        return other if kept else draft
+    def _mixed(self, found: _Try, losses: tuple[LayerLoss, ...], min_sqnr_db: float | None) -> _Try:
+        """With layers in float."""
+        self.tick("choosing layers that stay float")
+        asked = self.settings if min_sqnr_db is None else replace(self.settings, min_sqnr_db=min_sqnr_db)
+        draft, why = mix(found.draft, self.writer, self._gauge, asked, losses)
+        self.kept.update(why)
+        found = replace(found, draft=draft)
+        if why and self._repairing and draft.points.layers:
+            self.tick("correcting biases again")
+            found = found.after(correct(draft, self._gauge))
+        return found
 
-    def _promising(self, draft: Draft, other: Draft, gauge: Gauge, values: tuple[str, ...]) -> bool:
-        """Whether equalisation helps with ranges of a few samples: only then is the whole calibration run again."""
-        names = [v for v in quantized_values(draft.points) if v in draft.statistics.values]
-        ranged = (d.with_ranges({**d.ranges, **spans(d.graph, names, gauge.samples)}) for d in (draft, other))
-        before, after = (self._confirmed(d, gauge) for d in ranged)
-        if after.quality_db > before.quality_db:
-            return True
-        self.repairs.append(Repair("equalise", False, before, after, values))
-        return False
+    def _ended(self, found: _Try) -> _Try:
+        """With weights rounded for the layers before and behind as they will be, where that is asked for or quick; with narrow scores."""
+        if not self._repairing:
+            return found
+        layers = candidates(found.draft, self._gauge, thorough=self.settings.repair == "thorough")
+        if layers:
+            self.tick("rounding weights anew")
+            found = found.after(adaround(found.draft, self._gauge, layers, self.settings.seed))
+        elif candidates(found.draft, self._gauge, thorough=True):
+            self.spared = ("adaround",)
+        if scores(found.draft, self._gauge):
+            self.tick("narrowing scores")
+            found = found.after(narrow(found.draft, self._gauge))
+        return found
 
-    def _confirmed(self, draft: Draft, gauge: Gauge) -> Loss:
-        board = Switchboard(draft.graph, draft.quantization, values=gauge.values)
-        return gauge.confirm(board, board.feeds(draft.quantization))
+    def _refused(self, graph: Graph, values: tuple[str, ...]) -> Repair | None:
+        """Why an equalised net is not tried: it is another one, as Clips end it, or loses far more with ranges of a few samples."""
+        gauge, keep = self._gauge, self._begun.keep
+        if self.settings.precision == "mixed":
+            before, after = (gauge.confirm_graph(g) for g in (gauge.graph, graph))
+            if after.sqnr_db < EXACT_DB + (self.settings.min_sqnr_db or 0.0):  # layers in float could not win that back
+                return Repair("equalise", False, before, after, values)
+        statistics = self._begun.statistics
+        drafts = self._begun, begin(graph, statistics, self.writer, keep)
+        names = [v for v in quantized_values(self._begun.points) if v in statistics.values]
+        ranged = (d.with_ranges({**d.ranges, **spans(d.graph, names, gauge.samples)}) for d in drafts)
+        before, after = (self._quick(d) for d in ranged)
+        slack = LATER_DB if exact(graph) else 0.0
+        return None if after.quality_db > before.quality_db - slack else Repair("equalise", False, before, after, values)
 
-    def _finish(self, draft: Draft, choice: Choice, loss: Loss | None, runs: int) -> Quantized:
-        how = draft.quantization
+    def _quick(self, draft: Draft) -> Loss:
+        board = Switchboard(draft.graph, draft.quantization, values=self._gauge.values)
+        return self._gauge.confirm(board, board.feeds(draft.quantization))
+
+    def _confirmed(self, found: _Try) -> Loss:
+        return self._gauge.confirm_graph(insert(found.draft.graph, found.draft.quantization))
+
+    def _finish(self, found: _Try, loss: Loss | None, losses: tuple[LayerLoss, ...]) -> Quantized:
+        draft, how = found.draft, found.draft.quantization
+        narrowed = {v: SOFTMAX for r in found.repairs if r.name == "narrow" and r.kept for v in r.layers}
         rounded = {*how.values, *(edge.value for edge in how.edges), *how.constants}
+        names = {v: narrowed.get(v, name) for v, name in found.choice.names.items() if v in rounded}
         report = Report(
-            {v: name for v, name in choice.names.items() if v in rounded}, loss, tuple(self.repairs), self.kept, self.sensitivity,
-            len(how.values) + len(how.edges), len(draft.points.layers), runs,
+            names, loss, found.repairs, self.kept, losses,
+            len(how.values) + len(how.edges), len(draft.points.layers), 0 if loss is None else self._gauge.runs, self.spared,
         )  # fmt: skip
         return Quantized(insert(draft.graph, how), draft, report)

@@ -9,19 +9,23 @@ inserted Graph computes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import prod
 
 import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
 from exporter.errors import EngineError
-from exporter.graph import Graph
+from exporter.graph import Graph, shape_of
 from exporter.graph.evaluate import Evaluator
 from exporter.graph.qdq import Affine, Edge, Quantization, layer_of, placed
 from exporter.quantization.assign import array_of
 
 CHUNK = 16
 """Samples of one run: the inner values of more would not fit the caches, nor small memories."""
+
+HELD = 1 << 27
+"""Elements of all values wanted of one run, 512 MiB: of large ones fewer samples run at once."""
 
 Site = str | Edge
 """A pair: on a value, or on the way to some of its readers."""
@@ -60,6 +64,7 @@ class Switchboard:
         self.read = {layer_of(n): tuple(None if v is None else str(v.name) for v in n.inputs) for n in steered.nodes}
         for name in self.constants:
             _feed(steered, name, nodes.get(name))
+        self._elements = {str(v.name): prod(shape_of(v)) for node in steered.nodes for v in node.outputs if v.shape is not None}
         outputs = [str(v.name) for v in steered.model.graph.outputs]
         inputs = {str(v.name) for v in steered.model.graph.inputs}
         wanted = dict.fromkeys((*outputs, *values, *map(self.raw_of, raw), *map(self.input_of, reads)))
@@ -100,9 +105,10 @@ class Switchboard:
 
     def chunks(self, feeds: Feeds, samples: Mapping[str, Array], values: Sequence[str]) -> Iterator[dict[str, Array]]:
         """As `run`, a few samples at a time: for values of which more would not fit in memory."""
-        count = len(next(iter(samples.values())))
-        for i in range(0, count, CHUNK):
-            few = {k: v[i : i + CHUNK] for k, v in samples.items()}
+        count, wanted = len(next(iter(samples.values()))), sum(self._elements.get(name, 0) for name in values)
+        at_once = min(CHUNK, max(HELD // max(wanted, 1), 1))
+        for i in range(0, count, at_once):
+            few = {k: v[i : i + at_once] for k, v in samples.items()}
             computed = [name for name in values if name not in few]
             yield {**few, **dict(zip(computed, self._chunk(feeds, few, computed) if computed else (), strict=True))}
 

@@ -16,7 +16,7 @@ WORST = 8
 
 REPAIRS = {
     "calibrators": "a calibrator for each value", "equalise": "cross-layer equalisation", "correct": "bias correction",
-    "adaround": "adaptive rounding", "qat": "training with rounded numbers",
+    "adaround": "adaptive rounding", "narrow": "scores as far as a softmax tells them apart", "qat": "training with rounded numbers",
 }  # fmt: skip
 """What is tried against int8's loss, in words."""
 
@@ -39,7 +39,7 @@ def quantization(m: Facts) -> str:
     q = m.get("quantization")
     if not q:
         return ""
-    parts = ["## Quantization", _chosen(m, q), _repairs(q["repairs"]), _floats(q["kept_float"]), _worst(q)]
+    parts = ["## Quantization", _chosen(m, q), _repairs(q["repairs"]), _spared(q.get("spared", ())), _floats(q["kept_float"]), _worst(q)]
     return "\n\n".join(filter(None, parts))
 
 
@@ -59,6 +59,11 @@ def _repairs(repairs: Sequence[Facts]) -> str:
     ]  # fmt: skip
     head = ("tried", "", "SQNR before, dB", "after", "KL before", "after", "layers or values")
     return f"Measured on calibration samples that it was not made from:\n\n{table(head, rows, range(2, 7))}" if rows else ""
+
+
+def _spared(names: Sequence[str]) -> str:
+    said = ", ".join(REPAIRS.get(name, name) for name in names)
+    return f"Not tried, as it takes long for this model: {said}; `--repair thorough` does." if said else ""
 
 
 def _kl(loss: Facts) -> str:

@@ -10,6 +10,7 @@ from exporter.errors import ParityError
 from exporter.graph import Graph
 from exporter.graph.conditioning import AMPLIFIED, rounding_floor
 from exporter.graph.evaluate import evaluate
+from exporter.graph.sizes import least_sizes, relative
 
 TOLERANCE = 1e-4
 """Largest difference relative to the output's largest value: sums in another order give 1e-6 to 1e-5."""
@@ -67,7 +68,7 @@ def require_rounded_parity(bridge: Trainable, graph: Graph, inputs: Mapping[str,
 
 
 def difference(bridge: Trainable, graph: Graph, inputs: Mapping[str, Array]) -> dict[str, float]:
-    """By source name of the output: max|got - ref| / max|ref|.
+    """By source name of the output: max|got - ref| over the size of ref.
 
     Args:
         bridge: The trainer's form, run at rest.
@@ -76,9 +77,8 @@ def difference(bridge: Trainable, graph: Graph, inputs: Mapping[str, Array]) -> 
     """
     wanted = evaluate(graph, {p.name: p.to_graph(inputs[p.source_name]) for p in graph.inputs})
     got = bridge({name: np.asarray(x, np.float32) for name, x in inputs.items()})
-    found = {}
+    found, least = {}, least_sizes(graph)
     for port in graph.outputs:
-        reference = wanted[port.name]
-        off = np.abs(port.to_graph(np.asarray(got[port.source_name])) - reference).max(initial=0.0)
-        found[port.source_name] = float(np.nan_to_num(off / (float(np.abs(reference).max(initial=0.0)) or 1.0), nan=np.inf))
+        answer = port.to_graph(np.asarray(got[port.source_name]))
+        found[port.source_name] = relative(wanted[port.name], answer, least.get(port.name, 0.0))
     return found

@@ -53,7 +53,7 @@ def test_what_a_framework_unpacks_goes_with_it(tmp_path):
     with open_ahead(model_path(), LoadOptions()) as source:
         child = source._child
         environ, ends = Path(f"/proc/{child.worker.process.pid}/environ"), time.monotonic() + 10
-        while f"TMPDIR={child.folder.name}" not in environ.read_bytes().decode().split("\0"):  # empty until the program is there
+        while f"TMPDIR={child.folder}" not in environ.read_bytes().decode().split("\0"):  # empty until the program is there
             assert time.monotonic() < ends
             time.sleep(0.01)
-    assert not Path(child.folder.name).exists()
+    assert not child.folder.exists()

@@ -75,7 +75,9 @@ def test_layers_of_all_formats_in_one_view(built, tmp_path):
             assert entry["sqnr_db"] > 15  # a healthy net's worst layer has some 20 dB
     rounded = [e["range"] for row in together for e in row["bundles"].values() if e["range"]]
     assert rounded
-    assert all(r["used"][0] <= 0 <= r["used"][1] and 0 <= r["saturated"] < 0.05 for r in rounded)
+    assert all(r["used"][0] <= 0 <= r["used"][1] for r in rounded)
+    assert all(0 <= r["saturated"] < 0.05 for r in rounded if r["calibrator"] != "softmax")
+    assert any(r["calibrator"] == "softmax" for r in rounded)  # hopeless scores are cut off on purpose
     texts = [t.text for t in ET.parse(picture).getroot().iter() if t.text and t.text.strip()]
     assert set(names) <= set(texts)
     table = mexport("verify", built[0], "--layers").out

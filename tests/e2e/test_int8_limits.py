@@ -42,6 +42,17 @@ def test_a_collapsed_net_does_not_leave(nets, tmp_path):
     assert facts["fidelity"]["y"]["sqnr_db"] >= 6  # the shipped targets' guard
 
 
+def test_each_target_is_named_once_where_several_fail(nets, tmp_path):
+    targets = ("-t", "tflite-arm64", "-t", "onnx-arm64")
+    ended = mexport(
+        "build", nets / "healthy.onnx", *targets, "--calibration", nets / "data.npz", "-o", tmp_path, *QUICK, "--min-sqnr-db", "90"
+    )
+    assert ended.code == 5
+    for name in targets[1::2]:
+        assert ended.err.count(f"{name}: int8 loses too much") == 1
+        assert f"error: {name}: int8" in ended.err
+
+
 def test_limits_asked_for_hold_or_fail_the_build(nets, tmp_path):
     out = tmp_path / "out"
     words = ("build", nets / "healthy.onnx", "-t", "onnx-arm64", "--calibration", nets / "data.npz", "-o", out, *QUICK)

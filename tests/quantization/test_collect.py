@@ -12,6 +12,7 @@ from exporter.data import Dataset, InputSpec, open_data
 from exporter.errors import DataError
 from exporter.graph import Graph, Port
 from exporter.graph.evaluate import Evaluator, evaluate
+from exporter.quantization.calibration import measured
 from exporter.quantization.chosen import MOST, chosen, facts
 from exporter.quantization.collect import LARGEST_BATCH, batch_size, calibrate, run_statistics, spread
 from exporter.quantization.growing import bin_width
@@ -222,3 +223,9 @@ def test_chosen_samples_and_their_facts(tmp_path: Path) -> None:
     assert said["sha256"] != data.sha256
     assert chosen(few) is few
     assert inputs(few)[1].tolist() == [8, 9, 10, 11]
+
+
+@pytest.mark.parametrize(("side", "kept"), [(224, 128), (640, 54), (2000, 32)])
+def test_of_large_inputs_fewer_samples_are_kept_at_hand(side: int, kept: int) -> None:
+    graph = graph_from_text(f"g (float[N,3,{side},{side}] x) => (float[N,3,{side},{side}] y) {{ y = Relu (x) }}", {})
+    assert measured(graph) == kept

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 
 from exporter.data import Dataset, InputSpec, open_data
@@ -19,6 +20,7 @@ from exporter.graph.evaluate import evaluate
 from exporter.graph.qdq import insert
 from exporter.graph.strip import strip
 from exporter.quantization.calibration import Calibration
+from exporter.quantization.narrow import SOFTMAX, widened
 from exporter.quantization.outcome import Quantized
 from exporter.quantization.qat import qat_settings, retrain
 from exporter.quantization.quantize import quantize
@@ -77,6 +79,29 @@ def test_places_ranges_and_scales_stay_and_weights_come_back_as_integers(calibra
     assert before.graph is not after.graph
     assert insert(after.draft.graph, new).nodes is not None
     assert [n.op_type for n in plain.nodes] == [n.op_type for n in calibration.graph.nodes]
+
+
+def test_narrowed_scores_are_trained_as_they_were_seen_and_narrowed_again(tmp_path: Path) -> None:
+    graph = conv_net(spread=1.5)
+    for name in ("wf", "bf"):  # sure of most pictures
+        value = graph.model.graph.initializers[name]
+        value.const_value = ir.tensor(20 * const(value), name=name)
+    calibration = calibration_of(graph, pictures(64))
+    before = quantize(calibration, Plain(), QuantizeSettings("minmax"))
+    assert before.report.calibrators["l"] == SOFTMAX
+    seen, narrow = calibration.statistics.values["l"].seen, before.draft.ranges["l"]
+    assert narrow[1] - narrow[0] < 0.7 * (seen[1] - seen[0])
+    assert widened(before.draft, ["l"]).ranges["l"] == pytest.approx(seen, rel=1e-5)  # of the equalised net, for one
+    done = retrain(before, calibration, dataset(tmp_path), QUICK)
+    assert done.kept
+    after = done.quantized
+    assert [(r.name, r.kept) for r in after.report.repairs[-2:]] == [("narrow", True), ("qat", True)]
+    assert after.report.calibrators["l"] == SOFTMAX
+    assert after.draft.ranges["l"][1] - after.draft.ranges["l"][0] < 0.7 * (seen[1] - seen[0])
+    assert {**after.draft.ranges, "l": None} == {**before.draft.ranges, "l": None}
+    x = pictures(64, seed=9)
+    errors = [np.mean((evaluate(g, x)["y"] - evaluate(graph, x)["y"]) ** 2) for g in (before.graph, after.graph)]
+    assert errors[1] < errors[0]
 
 
 def test_what_does_not_help_is_left_out(calibration: Calibration, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """From a calibrated Graph to one with pairs: choices, reports, mixed precision."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from exporter.errors import UsageError
 from exporter.graph.evaluate import evaluate
 from exporter.graph.qdq import insert
+from exporter.quantization import adaround
 from exporter.quantization.calibrators import CALIBRATORS
 from exporter.quantization.choose import Search, by_calibrator
 from exporter.quantization.draft import begin, regroup
@@ -16,9 +18,9 @@ from exporter.quantization.gauge import Gauge
 from exporter.quantization.layers import layer_report
 from exporter.quantization.measure import Tail, halves, loss, tails
 from exporter.quantization.mixed import SAVES_NOTHING
-from exporter.quantization.quantize import ASKED, quantize
+from exporter.quantization.quantize import ASKED, EQUALISED_DB, Quantizer, quantize
 from exporter.quantization.sensitivity import macs_of, sensitivity
-from exporter.quantization.settings import QuantizeSettings
+from exporter.quantization.settings import REPAIRS, QuantizeSettings
 from tests.graphs import graph_from_text
 from tests.quantization.nets import Plain, calibration_of, conv_net, pictures
 
@@ -68,8 +70,9 @@ def test_auto_loses_no_more_than_any_single_calibrator() -> None:
 def test_everything_is_reported_and_fits_json(calibration, repair: str) -> None:
     steps: list[str] = []
     result = quantize(calibration, Plain(), QuantizeSettings(repair=repair), steps.append)
-    assert [r.name for r in result.report.repairs] == ["equalise", "calibrators", "correct", "adaround"]
-    assert steps == ["choosing ranges", "correcting biases", "rounding weights anew"]
+    assert [r.name for r in result.report.repairs] == ["equalise", "calibrators", "correct", "adaround", "narrow"]
+    once = ["choosing ranges", "correcting biases", "rounding weights anew", "narrowing scores"]
+    assert steps == [*once, "equalising channels", *once]
     assert result.report.evaluations > len(CALIBRATORS)
     facts = json.loads(json.dumps(result.report.as_dict()))
     assert facts["pairs"] == 8
@@ -77,6 +80,55 @@ def test_everything_is_reported_and_fits_json(calibration, repair: str) -> None:
     assert all(repair["after"]["sqnr_db"] > repair["before"]["sqnr_db"] - 0.5 for repair in facts["repairs"] if repair["kept"])
     gauge = Gauge(calibration.graph, calibration.samples)
     assert abs(gauge.confirm_graph(result.graph).sqnr_db - result.report.loss.sqnr_db) < 0.3  # threads add in another order
+
+
+def test_equalising_is_judged_when_all_else_is_done(calibration) -> None:
+    report = quantize(calibration, Plain(), QuantizeSettings()).report
+    equalised = report.repairs[0]
+    assert equalised.name == "equalise"
+    assert equalised.kept == (equalised.after.quality_db > equalised.before.quality_db + EQUALISED_DB)
+    ended = equalised.after if equalised.kept else equalised.before
+    assert abs(ended.sqnr_db - report.loss.sqnr_db) < 0.3  # threads add in another order
+
+
+def test_an_equalised_net_that_begins_far_worse_is_not_tried(calibration, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.quantization.quantize.LATER_DB", -100.0)
+    steps: list[str] = []
+    report = quantize(calibration, Plain(), QuantizeSettings(), steps.append).report
+    assert (report.repairs[0].name, report.repairs[0].kept) == ("equalise", False)
+    assert "equalising channels" not in steps
+
+
+def test_layers_go_back_to_float_before_weights_are_rounded_for_what_is_around_them(calibration) -> None:
+    """Weights rounded for a net in integers throughout do not fit one that is float in parts: a limit was then held by floats alone."""
+    gauge, steps = Gauge(calibration.graph, calibration.samples), list[str]()
+    asked = gauge.choose_graph(quantize(calibration, Plain(), QuantizeSettings()).graph).sqnr_db + 5
+    held = quantize(calibration, Plain(), QuantizeSettings(precision="mixed", min_sqnr_db=asked), steps.append)
+    assert steps.index("choosing layers that stay float") < steps.index("rounding weights anew")
+    assert held.report.layers > 0
+    assert held.report.kept_float
+    assert gauge.choose_graph(held.graph).sqnr_db >= asked - 0.5
+
+
+@pytest.mark.parametrize(("exact_db", "rounded"), [(0.0, True), (1e3, False)])
+def test_mixed_precision_equalises_only_what_stays_exact(monkeypatch: pytest.MonkeyPatch, exact_db: float, rounded: bool) -> None:
+    """Clips that other samples reach make the float net itself another one; layers in float could not mend that."""
+    monkeypatch.setattr("exporter.quantization.quantize.EXACT_DB", exact_db)
+    clipped = calibration_of(conv_net(activation="Clip", spread=1.5), pictures(48))
+    reports = (quantize(clipped, Plain(), QuantizeSettings(precision=p)).report for p in ("int8", "mixed"))
+    whole, mixed = (next(r for r in report.repairs if r.name == "equalise") for report in reports)
+    assert whole.before.sqnr_db < 60  # of a rounded net
+    assert (mixed.before.sqnr_db < 60) == rounded
+    if not rounded:  # the float net against itself, and against the equalised one: said, and not tried
+        assert not mixed.kept
+        assert mixed.after.sqnr_db < mixed.before.sqnr_db == 120
+
+
+def test_what_takes_long_and_was_not_asked_for_is_said(calibration, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adaround, "JUDGING", 1e-9)
+    reports = {repair: quantize(calibration, Plain(), QuantizeSettings(repair=repair)).report for repair in REPAIRS}
+    assert {repair: report.spared for repair, report in reports.items()} == {"none": (), "default": ("adaround",), "thorough": ()}
+    assert "adaround" not in [r.name for r in reports["default"].repairs]
 
 
 def test_the_same_settings_give_the_same_graph(calibration) -> None:
@@ -121,6 +173,22 @@ def test_a_limit_is_held_by_as_few_layers_as_need_be(calibration) -> None:
     assert 0 < len(held.report.kept_float) < 6
     assert held.report.sensitivity
     assert all("to hold the limit" in why for why in held.report.kept_float.values())
+
+
+def test_a_second_limit_gives_what_it_gives_at_once_and_repeats_nothing(calibration) -> None:
+    steps: list[str] = []
+    asked = QuantizeSettings("minmax", "default", "mixed", min_sqnr_db=1.0)
+    quantizer = Quantizer(calibration, Plain(), asked, steps.append)
+    first = quantizer.quantized()
+    limit = first.report.loss.sqnr_db + 5
+    again, fresh = quantizer.quantized(limit), quantize(calibration, Plain(), replace(asked, min_sqnr_db=limit))
+    assert first.report.kept_float == {}
+    assert list(again.report.kept_float) == list(fresh.report.kept_float) != []
+    assert [(r.name, r.kept) for r in again.report.repairs] == [(r.name, r.kept) for r in fresh.report.repairs]
+    x = pictures(8, seed=5)
+    want, got = (evaluate(q.graph, x)["y"] for q in (fresh, again))
+    assert np.abs(want - got).max() < 1e-3 * np.abs(want).max()
+    assert [steps.count(s) for s in ("equalising channels", "measuring each layer alone", "choosing layers that stay float")] == [1, 1, 2]
 
 
 def test_a_limit_beyond_reach_leaves_nothing_in_integers(calibration) -> None:

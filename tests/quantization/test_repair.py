@@ -16,6 +16,7 @@ from exporter.quantization.correct import correct
 from exporter.quantization.draft import Draft, begin
 from exporter.quantization.equalise import channel_sizes, equalised, pairs
 from exporter.quantization.gauge import Gauge, spread
+from exporter.quantization.measure import loss
 from exporter.quantization.moments import Moments, Product, patches, products
 from tests.graphs import graph_from_text
 from tests.quantization.nets import Plain, conv_net, pictures, statistics_of
@@ -27,7 +28,8 @@ def drafted(graph, samples) -> Draft:
 
 
 def loss_of(draft: Draft, gauge: Gauge):
-    return gauge.confirm_graph(insert(draft.graph, draft.quantization))
+    real, rounded = (evaluate(g, gauge.confirming, gauge.values) for g in (draft.base, insert(draft.graph, draft.quantization)))
+    return loss(gauge.tails, real, rounded)
 
 
 @pytest.mark.parametrize("activation", ["Relu", "LeakyRelu"])
@@ -133,7 +135,7 @@ def coarse(graph, samples) -> Draft:
 
 
 def rounded_anew(draft, gauge):
-    return adaround(draft, gauge, candidates(draft, gauge, False), 0)
+    return adaround(draft, gauge, candidates(draft, gauge, thorough=False), 0)
 
 
 def test_adaptive_rounding_helps_a_net_and_stays_on_the_grid() -> None:
@@ -161,17 +163,17 @@ def test_a_layer_of_many_inputs_is_rounded_anew_only_if_asked() -> None:
     text = "g (float[N,6000] x) => (float[N,4] y) { h = Gemm <transB = 1> (x, v) y = Gemm <transB = 1> (h, w) }"
     graph, x = graph_from_text(text, weights), {"x": rng.standard_normal((8, 6000)).astype(np.float32)}
     draft, gauge = drafted(graph, x), Gauge(graph, x)
-    assert [p.layer for p in candidates(draft, gauge, True)] == ["h", "y"]
-    assert [p.layer for p in candidates(draft, gauge, False)] == ["y"]
+    assert [p.layer for p in candidates(draft, gauge, thorough=True)] == ["h", "y"]
+    assert [p.layer for p in candidates(draft, gauge, thorough=False)] == ["y"]
 
 
 def test_what_takes_long_to_judge_is_rounded_anew_only_if_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = conv_net()
     draft, gauge = drafted(graph, pictures(16)), Gauge(graph, pictures(16))
-    assert candidates(draft, gauge, False)
+    assert candidates(draft, gauge, thorough=False)
     monkeypatch.setattr(rounding, "JUDGING", 1e-9)
-    assert candidates(draft, gauge, False) == []
-    assert len(candidates(draft, gauge, True)) == len(draft.points.weights)
+    assert candidates(draft, gauge, thorough=False) == []
+    assert len(candidates(draft, gauge, thorough=True)) == len(draft.points.weights)
 
 
 @pytest.mark.parametrize("repair", [correct, rounded_anew])

@@ -5,6 +5,7 @@ import pytest
 
 from exporter.graph.evaluate import evaluate
 from exporter.graph.qdq import Edge, Quantization, affine, insert
+from exporter.quantization import switchboard
 from exporter.quantization.draft import begin
 from exporter.quantization.switchboard import Switchboard
 from tests.quantization.nets import Plain, conv_net, pictures, statistics_of
@@ -27,6 +28,15 @@ def test_all_on_is_the_inserted_graph(draft) -> None:
     assert np.abs(got["l"] - wanted["l"]).max() < STEP
     assert np.median(np.abs(got["l"] - wanted["l"])) < 1e-5
     assert got["y"].shape == (20, 10)
+
+
+def test_of_large_values_fewer_samples_run_at_once(draft, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = Switchboard(draft.graph, draft.quantization, values=["l"])
+    feeds = board.feeds(draft.quantization)
+    at_once = [len(part["l"]) for part in board.chunks(feeds, pictures(20), ["l"])]
+    monkeypatch.setattr(switchboard, "HELD", 30)  # of 10 elements a sample
+    few = [len(part["l"]) for part in board.chunks(feeds, pictures(20), ["l"])]
+    assert (at_once, few) == ([16, 4], [3, 3, 3, 3, 3, 3, 2])
 
 
 def test_all_off_is_the_float_graph(draft) -> None:

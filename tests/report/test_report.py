@@ -70,3 +70,13 @@ def test_odd_names_keep_the_table(tmp_path: Path, name: str) -> None:
     rows = [line for line in render(facts).splitlines() if line.startswith("| outputs")]
     assert len(rows) == 1
     assert rows[0].replace("\\|", "").count("|") == 8
+
+
+def test_what_was_tried_and_what_was_not(tmp_path: Path) -> None:
+    losses = {"before": {"sqnr_db": 30.0, "kl": 1e-3}, "after": {"sqnr_db": 31.25, "kl": 5e-4}}
+    tried = {"name": "narrow", "kept": True, "layers": ["scores"], **losses}
+    facts = {"values": [], "layers": 3, "kept_float": {}, "repairs": [tried], "spared": ["adaround"]}
+    text = render(made(tmp_path, quantization=facts))
+    assert "| scores as far as a softmax tells them apart | kept | 30.00 | 31.25 | 1.00e-03 | 5.00e-04 | 1 |" in text
+    assert "Not tried, as it takes long for this model: adaptive rounding; `--repair thorough` does." in text
+    assert "Not tried" not in render(made(tmp_path, quantization={**facts, "spared": []}))

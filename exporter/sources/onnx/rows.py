@@ -6,6 +6,7 @@ from exporter.array import Array
 from exporter.errors import SourceError
 from exporter.graph import Graph, shape_of
 from exporter.graph.evaluate import evaluate
+from exporter.graph.sizes import FAINT, least_sizes, size_of
 from exporter.sources.onnx.row_wise import is_row_wise
 from exporter.sources.onnx.walk import FREE_HINT
 
@@ -29,15 +30,16 @@ def check_rows(graph: Graph) -> None:
     together = {v.name or "": rng.standard_normal((ROWS, *shape_of(v)[1:])).astype(np.float32) for v in body.inputs}
     last = {name: x[-1:] for name, x in together.items()}
     many, alone = evaluate(graph, together), evaluate(graph, last)
-    wrong = [name for name in alone if not _agree(many[name], alone[name])]
+    least = least_sizes(graph)
+    wrong = [name for name in alone if not _agree(many[name], alone[name], least.get(name, 0.0))]
     if wrong:
         raise SourceError(f"value {_first(graph, together, last) or wrong[0]} mixes the samples of a batch", hint=FREE_HINT)
 
 
-def _agree(many: Array, alone: Array) -> bool:
+def _agree(many: Array, alone: Array, least: float) -> bool:
     if len(many) != ROWS or many.shape[1:] != alone.shape[1:]:
         return False
-    limit = TOLERANCE * max(float(np.abs(alone[np.isfinite(alone)]).max(initial=0)), 1e-6)
+    limit = TOLERANCE * size_of(alone, max(least, FAINT))
     return bool(np.allclose(many[-1:], alone, rtol=0, atol=limit, equal_nan=True))
 
 
@@ -46,5 +48,5 @@ def _first(graph: Graph, together: dict[str, Array], last: dict[str, Array]) -> 
     names = [v.name for n in graph.model.graph for v in n.outputs if v.name and v.shape and v.shape[0] == "N" and v.uses()]
     if not names:
         return None
-    many, alone = evaluate(graph, together, names), evaluate(graph, last, names)
-    return next((name for name in names if not _agree(many[name], alone[name])), None)
+    many, alone, least = evaluate(graph, together, names), evaluate(graph, last, names), least_sizes(graph)
+    return next((name for name in names if not _agree(many[name], alone[name], least[name])), None)

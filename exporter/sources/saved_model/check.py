@@ -7,6 +7,7 @@ from exporter.errors import SourceError
 from exporter.graph import Graph, Port, shape_of
 from exporter.graph.conditioning import AMPLIFIED, rounding_floor
 from exporter.graph.evaluate import evaluate
+from exporter.graph.sizes import FAINT, least_sizes, size_of
 from exporter.sources.saved_model.serving import Serving
 
 TOLERANCE = 1e-3
@@ -28,11 +29,12 @@ def check(graph: Graph, serving: Serving, name: str) -> None:
     """
     rng = np.random.default_rng(0)
     proven: set[str] = set()
+    least = least_sizes(graph)
     for largest in LARGEST:
         inputs = {p.name: _numbers(graph, p, largest, rng) for p in graph.inputs}
         want = serving.reference({p.source_name: p.to_source(inputs[p.name]) for p in graph.inputs})
         got = evaluate(graph, inputs)
-        wrong = [p for p in graph.outputs if not _agree(want[p.source_name], p.to_source(got[p.name]))]
+        wrong = [p for p in graph.outputs if not _agree(want[p.source_name], p.to_source(got[p.name]), least.get(p.name, 0.0))]
         noise = rounding_floor(graph, inputs) if wrong else {}
         for port in wrong:
             if want[port.source_name].shape != port.to_source(got[port.name]).shape or noise[port.name] * AMPLIFIED <= TOLERANCE:
@@ -52,6 +54,6 @@ def _numbers(graph: Graph, port: Port, largest: float, rng: np.random.Generator)
     return np.asarray(np.rint(x * max(largest, 100)).clip(0, 127 if port.dtype == "int8" else 255))
 
 
-def _agree(want: Array, got: Array) -> bool:
-    limit = TOLERANCE * max(float(np.abs(want).max(initial=0)), 1e-6)
+def _agree(want: Array, got: Array, least: float) -> bool:
+    limit = TOLERANCE * size_of(want, max(least, FAINT))
     return want.shape == got.shape and np.allclose(want, got, rtol=0, atol=limit, equal_nan=True)
