@@ -75,15 +75,15 @@ def _follow(ops: list[TfOp], scales: Scales) -> bool:
     """Tensors that hold no value take the scale of what they are made of, or made into."""
     before = len(scales)
     for op in ops:
+        for t in computed(op.outputs):
+            if t.like in scales and t not in scales and not t.values:
+                scales[t] = scales[t.like]
         if op.kind in SAME or op.kind in JOIN:
             tensors = computed([*op.outputs, *op.inputs])
             given = next((scales[t] for t in tensors if t in scales), None)
             for t in tensors:
                 if t not in scales and not t.values and given is not None:
                     scales[t] = given
-        for t in computed(op.outputs):
-            if t.like in scales and t not in scales and not t.values:
-                scales[t] = scales[t.like]
     return len(scales) > before
 
 

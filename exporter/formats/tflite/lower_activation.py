@@ -56,7 +56,10 @@ def emit_clip(e: Emitter, node: ir.Node) -> None:
     if low > -_HUGE:
         tensor = e.emit("MAXIMUM", [tensor, e.scalar(low)], tensor.shape)
     if high < _HUGE:
-        tensor = e.emit("MINIMUM", [tensor, e.scalar(high)], tensor.shape)
+        both = e.emit("MINIMUM", [tensor, e.scalar(high)], tensor.shape)
+        if tensor is not start:
+            tensor.like = both  # as fine as the result, not as coarse as what is cut
+        tensor = both
     e.bind(node.outputs[0], e.reshape(tensor, start.shape), axes)
 
 

@@ -43,8 +43,17 @@ def emit_concat(e: Emitter, node: ir.Node) -> None:
 
 def join(e: Emitter, parts: list[TfTensor], axis: int) -> TfTensor:
     """CONCATENATION; for int8 of concatenations, where XNNPACK does not take so many parts at once (in float32 it copies once only)."""
+    begun: list[TfTensor] = []
     while e.int8 and len(parts) > MAX_CONCAT:
-        parts = [join(e, parts[:MAX_CONCAT], axis), *parts[MAX_CONCAT:]]
+        begun.append(_joined(e, parts[:MAX_CONCAT], axis))
+        parts = [begun[-1], *parts[MAX_CONCAT:]]
+    whole = _joined(e, parts, axis)
+    for some in begun:
+        some.like = whole  # its first part may be far less wide
+    return whole
+
+
+def _joined(e: Emitter, parts: list[TfTensor], axis: int) -> TfTensor:
     shape = list(parts[0].shape)
     shape[axis] = sum(t.shape[axis] for t in parts)
     return e.emit("CONCATENATION", parts, shape, axis=axis)

@@ -46,7 +46,7 @@ def shrink_weights(model: TfModel, precision: str) -> None:
             op.inputs[layer.weights] = _dequantized(weights, ops) if precision == "int8-weights" else weights
         ops.append(op)
     if precision == "int4-weights" and not stored:
-        what = f"a convolution or dense layer of {MIN_SIZE} weights or more"
+        what = f"convolution or dense layer of {MIN_SIZE} weights or more"
         raise UnsupportedOpError(f"TFLite has nothing to store in int4: the model has no {what}", hint="take int8 or fp16")
     model.ops = ops
     name_tensors(model)

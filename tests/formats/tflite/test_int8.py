@@ -178,6 +178,26 @@ def test_many_parts_are_joined_in_steps_that_xnnpack_takes(tmp_path: Path) -> No
     assert parity_db(graph, artifact, session) >= 45  # as above
 
 
+@pytest.mark.parametrize("widest", range(7))
+def test_many_parts_of_which_one_is_far_wider(widest: int, tmp_path: Path) -> None:
+    parts = "".join(f" p{i} = Conv (x, w{i})" for i in range(7))
+    text = f"g (float[N,4,3,3] x) => (float[N,a,b,c] y) {{ {parts} y = Concat <axis=1> ({', '.join(f'p{i}' for i in range(7))}) }}"
+    weights = {f"w{i}": _weights(4, 4, 1, 1) * (1.0 if i == widest else 0.013) for i in range(7)}
+    graph = quantized(graph_from_text(text, weights))
+    artifact, session = written(graph, tmp_path, "int8")
+    assert kinds(session)["QUANTIZE"] == 1 + 6  # the input, and all narrow ones
+    assert parity_db(graph, artifact, session) >= 35  # XNNPACK has 8 bits of fraction for a factor of 0.013: a step here and there
+
+
+def test_a_clip_of_a_wide_value_is_as_fine_as_its_result(tmp_path: Path) -> None:
+    text = "g (float[N,4,6,6] x) => (float[N,a,b,c] y) { p = Conv (x, w) y = Clip (p, low, high) }"
+    weights = {"w": 20 * _weights(4, 4, 1, 1), "low": np.array(-3.3, np.float32), "high": np.array(3, np.float32)}
+    graph = quantized(graph_from_text(text, weights))
+    artifact, session = written(graph, tmp_path, "int8")
+    assert kinds(session)["MAXIMUM"] == kinds(session)["MINIMUM"] == 1
+    assert parity_db(graph, artifact, session) == np.inf  # -3.3 is none of the numbers of the convolution, whose steps are 0.61
+
+
 def test_every_second_channel_needs_one_transpose(tmp_path: Path) -> None:
     graph = quantized(graph_from_text(
         """g (float[N,6,4,4] x) => (float[N,a,b,c] y, float[N,d,e,f] z) {
