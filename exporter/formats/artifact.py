@@ -47,6 +47,10 @@ class Tensor:
         """What this tensor's numbers stand for; those of a float tensor themselves."""
         return x if self.scale is None else (x.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
 
+    def nearest(self, x: Array) -> Array:
+        """The nearest reals that this tensor can hold."""
+        return self.real(self._quantized(x))
+
     def _quantized(self, x: Array) -> Array:
         """Reals to the nearest stored numbers in float32, halves to even, as engines do it."""
         if self.scale is None:

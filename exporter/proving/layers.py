@@ -4,18 +4,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from exporter.array import Array
 from exporter.child import Child
 from exporter.formats import Artifact
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
 from exporter.graph.ports import to_graph
-from exporter.parity import Comparison, Limits, compare
+from exporter.graph.scores import softmax_scores
+from exporter.graph.sizes import least_sizes
+from exporter.parity import Comparison, Limits, compare, told_apart
+from exporter.proving.alone import alone, steps_of
 from exporter.proving.begins import Inside
 from exporter.proving.proof import run_artifact, value_shapes
 
 SAMPLES = 2
 """Samples that are looked at layer by layer: the inner values of a big net on many would not fit in memory."""
+
+STEPS = 2.0
+"""What integers may be off by where a layer reads the same: engines round halves either way, and some round twice."""
 
 Real = Callable[[Mapping[str, Array], Sequence[str]], Mapping[str, Array]]
 """Inputs by Graph input name, names of values wanted: the values."""
@@ -31,7 +39,9 @@ class Layer:
         value: The Graph value.
         tensor: The file's tensor.
         comparison: File against Graph.
-        real: Of a file with rounded numbers: against the Graph without rounding.
+        alone: File against what the Graph's layer gives for the numbers that the file itself has before it.
+        step: Of a value that is integers in the file, one step of them.
+        real: Of a file with rounded numbers: against the Graph without rounding; of what only a final Softmax reads, what it tells apart.
     """
 
     layer: str
@@ -39,11 +49,22 @@ class Layer:
     value: str
     tensor: str
     comparison: Comparison
+    alone: Comparison
+    step: float | None = None
     real: Comparison | None = None
+
+    def wrong(self, limits: Limits) -> str | None:
+        """What is wrong with the layer itself, in words, or None: whatever it reads counts as right."""
+        breach = limits.breach(self.alone)
+        if breach is None or self.step is None or not np.isfinite(self.alone.max_abs):
+            return breach
+        steps = self.alone.max_abs / self.step
+        return f"off by {steps:.0f} steps" if steps > STEPS + 0.5 else None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         facts = {"layer": self.layer, "op": self.op, "value": self.value, "tensor": self.tensor, **self.comparison.as_dict()}
+        facts["alone"] = {**self.alone.as_dict(), "step": self.step}
         return {**facts, "real": self.real.as_dict()} if self.real else facts
 
 
@@ -65,13 +86,21 @@ def compare_layers(
     tensors = {**artifact.taps, **{t.graph_name: t for t in artifact.outputs}}
     few = {k: v[:SAMPLES] for k, v in inputs.items()}
     unrounded = real(few, values) if real is not None else {}
-    return [
-        Layer(
-            nodes[v].name or v, nodes[v].op_type, v, tensors[v].name, compare(wanted[v], got[v]),
-            compare(unrounded[v], got[v]) if v in unrounded else None,
-        )
-        for v in values
-    ]  # fmt: skip
+    read, least = softmax_scores(graph), least_sizes(graph)
+    own, steps = alone(written or graph, few, {v: got[v] for v in values}), steps_of(written) if written is not None else {}
+
+    def rounded(v: str) -> Comparison | None:
+        if v not in unrounded:
+            return None
+        ref, ours = (told_apart(x) if v in read else x for x in (unrounded[v], got[v]))
+        return compare(ref, ours, least[v])
+
+    def layer(v: str) -> Layer:
+        spread, itself = compare(wanted[v], got[v], least[v]), compare(tensors[v].nearest(own[v]), got[v], least[v])
+        step = tensors[v].scale or steps.get(v)
+        return Layer(nodes[v].name or v, nodes[v].op_type, v, tensors[v].name, spread, itself, step, rounded(v))
+
+    return [layer(v) for v in values]
 
 
 def layer_values(
@@ -113,8 +142,9 @@ def inside(graph: Graph, artifact: Artifact, engine: Child, inputs: Mapping[str,
 
 
 def first_divergence(layers: list[Layer], limits: Limits) -> Layer | None:
-    """The first layer beyond the limits, else the one with the largest error, None when there is none at all."""
-    beyond = [layer for layer in layers if limits.breach(layer.comparison)]
-    if beyond:
-        return beyond[0]
+    """The first layer that is wrong whatever it reads, else the first beyond the limits, else the one with the largest error."""
+    for faults in (Layer.wrong, lambda layer, limits: limits.breach(layer.comparison)):
+        beyond = [layer for layer in layers if faults(layer, limits)]
+        if beyond:
+            return beyond[0]
     return max(layers, key=lambda layer: layer.comparison.rel, default=None)

@@ -136,7 +136,7 @@ def _bundle(
         facts["layers"] = with_ranges([layer.as_dict() for layer in found], bundle.manifest)
         first = first_divergence(found, limits)
         # between integers inner ties are usual: a layer differs only where the outputs do
-        differs = first and limits.breach(first.comparison) and (not rounds or breached(parity, limits))
+        differs = first and (first.wrong(limits) or limits.breach(first.comparison)) and (not rounds or breached(parity, limits))
         facts["first_divergence"] = first.layer if first and differs else None
     against = {"the graph it was written from": parity}
     lost = rounds or bundle.manifest.get("compression") is not None

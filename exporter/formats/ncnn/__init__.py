@@ -111,7 +111,9 @@ def _tensors(
     renamed = {emitter.where[port.name].name: f"out{i}" for i, port in reversed(list(enumerate(graph.outputs)))}
 
     def tensor(graph_name: str, blob: Blob, name: str) -> Tensor:
-        return Tensor(name, graph_name, blob.shape, tuple(range(1, ranks[graph_name])), scale=integers.get(blob.name))
+        scale = integers.get(blob.name)
+        dtype = "float32" if scale is None else "int8"
+        return Tensor(name, graph_name, blob.shape, tuple(range(1, ranks[graph_name])), dtype, scale)
 
     taps: dict[str, Tensor] = {}
     for value, blob in emitter.where.items():
