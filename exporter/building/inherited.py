@@ -132,9 +132,14 @@ def _scales(points: Points, own: Quantization) -> dict[str, Array]:
     found = {}
     for w in points.weights:
         how = own.constants.get(w.weight)
-        if how is not None:
+        if how is not None and _shared(how.scale, w.share):
             found[w.weight] = how.scale
     return found
+
+
+def _shared(scale: Array, share: int) -> bool:
+    """Whether channels that have one scale in the format have one in the source; their layer does not fit otherwise."""
+    return scale.size == 1 or all(len(set(row)) == 1 for row in scale.reshape(-1, share))
 
 
 def _misfits(graph: Graph, points: Points, how: Quantization, own: Quantization, rounded: Mapping[str, Affine]) -> set[str]:

@@ -44,13 +44,18 @@ class _Reader(CalibrationDataReader):
 
 def quantized(tmp_path: Path, form: str, **how: Any) -> tuple[Path, Array]:
     """The net as onnxruntime quantizes it, and the samples that it was calibrated on."""
-    logging.getLogger().setLevel(logging.ERROR)
     graph = graph_from_text(NET, INITS)
     x = random_inputs(graph, samples=6)["x"]
-    plain = load_writer("onnx").write(graph, tmp_path, WriteOptions()).path
-    path = tmp_path / "quantized.onnx"
-    quantize_static(str(plain), str(path), _Reader("x", x), quant_format=QuantFormat[form], **how)
-    return path, x
+    return quantized_as(graph, tmp_path, x, quant_format=QuantFormat[form], **how), x
+
+
+def quantized_as(graph: Graph, folder: Path, x: Array, **how: Any) -> Path:
+    """A Graph with one input `x` as onnxruntime quantizes it."""
+    logging.getLogger().setLevel(logging.ERROR)
+    plain = load_writer("onnx").write(graph, folder, WriteOptions()).path
+    path = folder / "quantized.onnx"
+    quantize_static(str(plain), str(path), _Reader("x", x), **how)
+    return path
 
 
 def finished(graph: Graph) -> Graph:
@@ -75,9 +80,7 @@ def test_activations_left_to_the_integers_are_there_without_them(tmp_path: Path)
         {"w": INITS["w"], "b": INITS["b"], "v": RNG.standard_normal((8, 8, 3, 3)), "zero": np.array(0.0), "six": np.array(6.0)},
     )  # fmt: skip
     x = random_inputs(graph, samples=6)["x"]
-    plain = load_writer("onnx").write(graph, tmp_path, WriteOptions()).path
-    path = tmp_path / "quantized.onnx"
-    quantize_static(str(plain), str(path), _Reader("x", x), activation_type=QuantType.QUInt8, per_channel=True)
+    path = quantized_as(graph, tmp_path, x, activation_type=QuantType.QUInt8, per_channel=True)
     left = [n.op_type for n in onnx.load(path).graph.node]
     assert "Relu" not in left
     assert "Clip" not in left
