@@ -37,7 +37,7 @@ TEXT = """## The kit's models on emulated ARM
 Each file in its engine, in a container for ARM under emulation (cortex-a15: 32-bit), against the Graph it was written from: the worst
 output, before its final softmax too. *As here*: whether an int8 file gives this computer's outputs to the bit, and else what the first
 layer gives that differs though all that it reads is equal. Right answers of 200 test pictures there and on this computer, on the core
-named last. The int8 files were built before weights were rounded anew by default: other numbers, the same operators.
+named last. The int8 files were built before weights were rounded anew and scores narrowed by default: other numbers, the same operators.
 
 """
 

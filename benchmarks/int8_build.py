@@ -1,9 +1,10 @@
-"""How long an int8 build takes: from a calibrated Graph to the file for MobileNetV2, and a whole default build on 300 pictures.
+"""How long an int8 build takes, and how much memory: from a calibrated Graph to the file, and a whole default build on 300 pictures.
 
 MEXPORT_KIT=KIT python -m benchmarks.int8_build [ROW ...] [--again]
 
 Every build is a process of its own with an empty store. From a calibrated Graph: the stages `quantize` and `write` of the manifest; best
-of five, for the machine's other work only adds. Whole builds: wall time of the command from start to end, verification included.
+of five, for the machine's other work only adds. Whole builds: wall time of the command from start to end, verification included, and the
+peak resident memory that its manifests tell, the last of which was written after all other targets were verified.
 """
 
 import os
@@ -24,6 +25,8 @@ from benchmarks.sources import input_shape, keras_file, work_folder
 RUNS = 5
 FAST = ("--calibrator", "minmax", "--repair", "none")
 """Nothing is measured: ranges, scales, weights, file."""
+
+SEEDED = ("mobilenet_v2", "resnet50")
 
 REAL = {
     "mobilenet_v1_0.25_224": "keras/imagenet_mobilenet_v1_0.25_224/mobilenet_v1_0.25_224.h5",
@@ -53,14 +56,15 @@ def from_calibrated(file_format: str, *words: str) -> Row:
 
 
 def whole(source: Path, *words: str) -> Row:
-    """Wall time of one default build for three targets."""
+    """Wall time and peak memory of one default build for three targets."""
     start = time.perf_counter()
     built = build_all(source, *words, precision="int8", fresh=True)
     seconds = time.perf_counter() - start
     failed = {f: b for f, b in built.items() if isinstance(b, str)}
     if failed:
         return {"error": f"{failed}"[:500], "seconds": seconds}
-    return {"seconds": seconds, "cores": os.cpu_count(), "pictures": CALIBRATION_SAMPLES}
+    peak = max(b.number("peak_rss_verify_excluded") for b in built.values() if not isinstance(b, str))
+    return {"seconds": seconds, "peak_rss_bytes": peak, "cores": os.cpu_count(), "pictures": CALIBRATION_SAMPLES}
 
 
 def main() -> None:
@@ -70,16 +74,16 @@ def main() -> None:
     rows: dict[str, Callable[[], Row]] = {
         **{f"mobilenet_v2 {f}, no repair": partial(from_calibrated, f, *FAST) for f in TARGETS},
         **{f"mobilenet_v2 {f}, default": partial(from_calibrated, f) for f in TARGETS},
-        "mobilenet_v2 whole": _seeded,
+        **{f"{name} whole": partial(_seeded, name) for name in SEEDED},
         **{f"{name} whole": partial(_real, kit, path) for name, path in REAL.items()},
     }
     for key in wanted(list(rows)):
         results.fill(key, rows[key])
 
 
-def _seeded() -> Row:
-    """MobileNetV2 1.0 at 224 with seeded weights."""
-    return whole(keras_file("mobilenet_v2"), *net_flags("mobilenet_v2", CALIBRATION_SAMPLES))
+def _seeded(name: str) -> Row:
+    """A net at 224 with seeded weights."""
+    return whole(keras_file(name), *net_flags(name, CALIBRATION_SAMPLES))
 
 
 def _real(kit: Path, name: str) -> Row:

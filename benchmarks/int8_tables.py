@@ -23,8 +23,9 @@ SQNR = """
 ### int8: signal over noise
 
 Outputs of the same files against the float file's, in dB, the worst output of each; the autoencoder on synthetic spectra, nets of faces,
-persons and objects on the ImageNet photos. In brackets: the scores before a final softmax, centred, on up to 200 samples. "float": a
-TFLite file with operators that compute in float.
+persons and objects on the ImageNet photos. In brackets: the scores before a final softmax, centred, on up to 200 samples; ours
+are cut off in some TFLite files where classes have no chance (docs/decisions/0030), which is far in scores and nothing in probabilities.
+"float": a TFLite file with operators that compute in float.
 
 """
 FIGURES = """
@@ -50,8 +51,8 @@ vww_96 1.02 (1.01 to 1.03).
 BUILD = """## int8: build time
 
 From a calibrated Graph: the stages that quantize and write, best of five runs, in seconds; "no repair" measures nothing, the default picks
-calibrators and repairs by measured error. Whole: wall time of a default build on 300 pictures for three targets, verification included,
-with an empty store.
+calibrators and repairs by measured error. Whole: wall time and peak resident memory of a default build on 300 pictures for three targets,
+verification included (of the last target in the time only), with an empty store.
 
 """
 COLUMNS = [*PEERS, "makers", *(f"ours {f}" for f in TARGETS)]
@@ -138,6 +139,10 @@ def _latency_line(key: str, row: Row) -> list[str]:
 
 
 def build(rows: Rows) -> str:
-    """Seconds."""
-    lines = [[key, row["error"][:120].replace("|", "/") if "error" in row else f"{row['seconds']:.1f}"] for key, row in rows.items()]
-    return BUILD + table(["net, what", "seconds"], lines)
+    """Seconds, and the memory of whole builds."""
+    lines = [[key, *(_taken(row) if "error" not in row else (row["error"][:120].replace("|", "/"), ""))] for key, row in rows.items()]
+    return BUILD + table(["net, what", "seconds", "peak MB"], lines)
+
+
+def _taken(row: Row) -> tuple[str, str]:
+    return f"{row['seconds']:.1f}", f"{row['peak_rss_bytes'] / 1e6:.0f}" if "peak_rss_bytes" in row else NOTHING
