@@ -73,6 +73,12 @@ class Limits:
         return None
 
 
+def in_double(x: Array) -> Array:
+    """In double precision. Memory that an engine never wrote may hold signalling NaNs, which numpy warns of."""
+    with np.errstate(invalid="ignore"):
+        return x.astype(np.float64)
+
+
 def sqnr_db(reference: Array, got: Array, least: float = 0.0) -> float:
     """Signal over quantization noise: 10 log10(sum(ref²) / sum((ref - got)²)).
 
@@ -82,21 +88,22 @@ def sqnr_db(reference: Array, got: Array, least: float = 0.0) -> float:
         least: The signal is no weaker than one number of this size.
 
     Returns:
-        Decibels, higher is better; 6 dB is about one bit. Infinity when equal, minus infinity where a zero signal is missed.
+        Decibels, higher is better; 6 dB is about one bit. Infinity when equal, minus infinity where a zero signal is missed or a
+        difference is not finite.
 
     Raises:
         ParityError: If the shapes differ; names both.
     """
     _same_shape(reference, got)
-    ref = reference.astype(np.float64)
-    return power_db(max(float(np.sum(ref**2)), least**2), float(np.sum((ref - got.astype(np.float64)) ** 2)))
+    ref = in_double(reference)
+    return power_db(max(float(np.sum(ref**2)), least**2), float(np.sum((ref - in_double(got)) ** 2)))
 
 
 def power_db(signal: float, noise: float) -> float:
-    """Signal over noise, both sums of squares: infinity without noise, minus infinity for noise alone."""
+    """Signal over noise, both sums of squares: infinity without noise, minus infinity for noise alone or without end."""
     if noise == 0:
         return float("inf")
-    return 10 * float(np.log10(signal / noise)) if signal > 0 else float("-inf")
+    return 10 * float(np.log10(signal / noise)) if signal > 0 and np.isfinite(noise) else float("-inf")
 
 
 def compare(reference: Array, got: Array, least: float = 0.0) -> Comparison:
@@ -113,7 +120,7 @@ def compare(reference: Array, got: Array, least: float = 0.0) -> Comparison:
         ParityError: If the shapes differ; names both.
     """
     _same_shape(reference, got)
-    ref, other = reference.astype(np.float64), got.astype(np.float64)
+    ref, other = in_double(reference), in_double(got)
     odd = ~(np.isfinite(ref) & np.isfinite(other))
     if odd.any():
         if not np.array_equal(ref[odd], other[odd], equal_nan=True):
@@ -137,7 +144,7 @@ def told_apart(scores: Array) -> Array:
     Returns:
         (n, classes).
     """
-    wide = scores.reshape(len(scores), -1).astype(np.float64)
+    wide = in_double(scores.reshape(len(scores), -1))
     log_p = wide - np.logaddexp.reduce(wide, axis=-1, keepdims=True)
     return np.asarray(np.maximum(log_p - np.log(HALF_FLOOR), 0.0))
 
@@ -153,9 +160,9 @@ def before_activation(op: str, y: Array, *, half: bool = False) -> Array:
         half: Whether they are held against some that were computed in half precision, which holds no small ones.
     """
     if op == "Softmax":
-        return np.asarray(np.log(np.clip(y.astype(np.float64), HALF_FLOOR if half else PROBABILITY_FLOOR, None)))
+        return np.asarray(np.log(np.clip(in_double(y), HALF_FLOOR if half else PROBABILITY_FLOOR, None)))
     tail = HALF_TAIL if half else SIGMOID_TAIL
-    p = np.clip(y.astype(np.float64), tail, 1 - tail)
+    p = np.clip(in_double(y), tail, 1 - tail)
     return np.asarray(np.log(p / (1 - p)))
 
 

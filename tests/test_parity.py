@@ -33,6 +33,15 @@ def test_not_a_number_never_passes():
     assert ok.rel == 0
 
 
+def test_memory_that_was_never_written_is_no_warning_but_no_signal():
+    """Bits of a signalling NaN, which casts and sums complain of."""
+    got = np.array([[0x7F800001, 0x3F800000]], np.uint32).view(np.float32)
+    reference = np.ones((1, 2), np.float32)
+    assert sqnr_db(reference, got) == float("-inf")
+    assert compare(reference, got).sqnr_db == float("-inf")
+    assert np.isnan(before_activation("Sigmoid", got)).tolist() == [[True, False]]
+
+
 def test_a_zero_reference_is_judged_absolutely():
     c = compare(np.zeros((2, 2)), np.full((2, 2), 1e-6))
     assert c.rel == pytest.approx(1e-6)  # max_abs itself

@@ -12,7 +12,7 @@ from exporter.bundle import Bundle, Reference
 from exporter.child import Child
 from exporter.devices.container import ContainerLauncher
 from exporter.errors import EngineError
-from exporter.parity import Limits
+from exporter.parity import Limits, in_double
 from exporter.proving.begins import Beginning, Inside, named
 from exporter.proving.judge import as_dicts, findings, judged
 from exporter.proving.subject import Subject, bundled
@@ -141,7 +141,7 @@ def equality(subject: Subject, host: Mapping[str, Array], got: Mapping[str, Arra
     scales = {e.tensor.graph_name: e.tensor.scale for e in subject.outputs}
     differing, total, steps = 0, 0, 0.0
     for name, here in host.items():
-        off = np.abs(got[name].astype(np.float64) - here.astype(np.float64))
+        off = np.abs(in_double(got[name]) - in_double(here))
         differing, total = differing + int(np.count_nonzero(got[name] != here)), total + here.size
         scale = scales[name]
         if scale is not None:

@@ -15,7 +15,7 @@ from exporter.graph import BATCH, Graph
 from exporter.graph.ops import computed_by
 from exporter.graph.scores import softmax_scores
 from exporter.graph.sizes import least_sizes
-from exporter.parity import Comparison, Limits, before_activation, compare, told_apart
+from exporter.parity import Comparison, Limits, before_activation, compare, in_double, told_apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _before(end: Ending, ref: Array, ours: Array, inner: Mapping[str, Array] | N
         return None
     if end.op == "Softmax":
         return compare(told_apart(before_activation(end.op, ref)), told_apart(seen))
-    return compare(before_activation(end.op, ref), before_activation(end.op, 1 / (1 + np.exp(-seen.astype(np.float64)))))
+    return compare(before_activation(end.op, ref), before_activation(end.op, 1 / (1 + np.exp(-in_double(seen)))))
 
 
 def breached(findings: Findings, limits: Limits) -> bool:
