@@ -48,12 +48,13 @@ def _trained(common: Common, order: Order, result: Quantized) -> Retrained:
     start_tensorflow()
     from exporter.train.fit import weights_sha256
 
-    given, data, teacher = common.options, common.train_data, common.teacher or common.finished
+    given, data = common.options, common.train_data
     assert given.qat is not None
     assert data is not None
     itself = common.teacher is None and common.compressed is None
+    teacher = None if itself else common.teacher or common.finished
     settings = qat_settings(given.qat, labelled=data.labels is not None, itself=itself, seed=given.seed)
-    graphs = [weights_sha256(g) for g in (result.graph, result.draft.graph, teacher)]
+    graphs = [weights_sha256(g) for g in (result.graph, result.draft.graph, teacher or common.finished)]
     place = common.store.place("model", common.store.key("model", qat=settings, graphs=graphs, data=data.sha256))
     calibration = common.calibrated.calibration
     with common.clock.stage("qat"), common.console.share(f"training rounded numbers for {order.target.format}") as told:

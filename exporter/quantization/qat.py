@@ -4,7 +4,8 @@
     Result:  the same places, ranges and scales, other weights and biases; scores narrowed again, which are trained as they were seen
 
 Weights are kept as floats and rounded in every step, with gradients as if they were not. Where that is no better on samples that were
-held out, the Graph stays as it was. Source: Jacob et al. 2018, https://arxiv.org/abs/1712.05877, section 3.
+held out, the Graph stays as it was; without labels and another teacher also where outputs are no nearer to the float net's.
+Source: Jacob et al. 2018, https://arxiv.org/abs/1712.05877, section 3.
 """
 
 from collections.abc import Mapping
@@ -84,7 +85,7 @@ def retrain(
         calibration: What it was made from: its float Graph teaches, its samples measure.
         data: Samples preprocessed for the graph's source; labels are optional.
         settings: How; see `qat_settings`.
-        teacher: Another net to learn from.
+        teacher: Another net to learn from; None: the float Graph itself.
         keep: Folder of the checkpoint, from which a killed training goes on; None: nothing is kept.
         tick: Told about every step.
 
@@ -110,7 +111,8 @@ def retrain(
     rounded = insert(new.graph, new.quantization)
     gauge = Gauge(calibration.graph, calibration.samples)
     before, after = (gauge.confirm_graph(g) for g in (quantized.graph, rounded))
-    kept = trained.best.epoch > 0
+    itself = teacher is None and data.labels is None  # then nearer to the float net is better, whatever training says of wide scores
+    kept = trained.best.epoch > 0 and (not itself or after.quality_db > before.quality_db)
     repair = Repair("qat", kept, before, after, tuple(w.layer for w in draft.points.weights))
     old = quantized.report
     if not kept:
