@@ -111,8 +111,8 @@ def retrain(
     rounded = insert(new.graph, new.quantization)
     gauge = Gauge(calibration.graph, calibration.samples)
     before, after = (gauge.confirm_graph(g) for g in (quantized.graph, rounded))
-    itself = teacher is None and data.labels is None  # then nearer to the float net is better, whatever training says of wide scores
-    kept = trained.best.epoch > 0 and (not itself or after.quality_db > before.quality_db)
+    imitates = teacher is None and data.labels is None  # then nearer to the float net is better, whatever training says of wide scores
+    kept = trained.best.epoch > 0 and (not imitates or after.quality_db > before.quality_db)
     repair = Repair("qat", kept, before, after, tuple(w.layer for w in draft.points.weights))
     old = quantized.report
     if not kept:
