@@ -9,9 +9,9 @@ from functools import partial
 from benchmarks.pruning_nets import DETECTORS, classifiers, cleaned, feeds
 from benchmarks.results import Results, Row, again, wanted
 from benchmarks.sources import work_folder
+from exporter.channels.classes import channels_of
 from exporter.cost.count import totals
 from exporter.passes.run import fold
-from exporter.pruning.channels import channels_of
 from exporter.pruning.proof import require_exact
 from exporter.pruning.widths import Budget, Measure, Scope, plan_of
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from itertools import pairwise
 from pathlib import Path
 
+from exporter.channels.classes import Channels
 from exporter.compression.ascent import TooSlowError, judge, widest_within
 from exporter.compression.timing import Side, side
 from exporter.cost.count import totals
@@ -11,7 +12,6 @@ from exporter.disk import Scratch
 from exporter.errors import LimitError, UsageError
 from exporter.graph import Graph
 from exporter.latency import Versus, versus
-from exporter.pruning.channels import Channels
 from exporter.pruning.plan import Plan
 from exporter.pruning.schedule import Schedule
 from exporter.pruning.scores import Scorer

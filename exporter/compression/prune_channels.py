@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from exporter.array import Array
+from exporter.channels.layers import layers_of
 from exporter.compression.ascent import judge
 from exporter.compression.given import Given, Made
 from exporter.compression.latency import plan_of_latency
@@ -15,7 +16,6 @@ from exporter.cost.count import totals
 from exporter.errors import UsageError, unknown_name
 from exporter.graph import Graph
 from exporter.latency import ratio_interval
-from exporter.pruning.layers import layers_of
 from exporter.pruning.norms import reestimated
 from exporter.pruning.plan import Plan
 from exporter.pruning.prune import Settings, prune

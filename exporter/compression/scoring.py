@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporter.array import Array
+from exporter.channels.classes import Channels
 from exporter.data import Dataset, InputSpec
 from exporter.data.arrays import Arrays
 from exporter.data.rows import MemoryRows
 from exporter.errors import UsageError, unknown_name
 from exporter.graph import Graph
 from exporter.pruning import reconstruction
-from exporter.pruning.channels import Channels
 from exporter.pruning.responses import responses
 from exporter.pruning.scores import SCORES, Entropy, Scorer, by, class_scores, discriminating, random, taylor, with_next, with_previous
 

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from exporter.array import Array
+from exporter.channels.classes import Channels
 from exporter.cost.count import Totals, totals
 from exporter.graph import Graph
-from exporter.pruning.channels import Channels
 from exporter.pruning.schedule import Schedule, schedule
 from exporter.pruning.slice_rules import promised, sliced
 from exporter.pruning.structure import blocks_of

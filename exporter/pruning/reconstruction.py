@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from exporter.array import Array
-from exporter.pruning.channels import Channels
-from exporter.pruning.layers import Layer
+from exporter.channels.classes import Channels
+from exporter.channels.layers import Layer
 from exporter.pruning.scores import Scorer
 from exporter.pruning.streaming import streamed
 from exporter.pruning.structure import Block, blocks_of

@@ -15,9 +15,9 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
+from exporter.channels.layers import Layer, following_norm, layers_of
 from exporter.graph import Graph, attr, const
 from exporter.passes.rewrite import flushed
-from exporter.pruning.layers import Layer, following_norm, layers_of
 from exporter.pruning.streaming import Known, streamed
 from exporter.pruning.windows import Places
 

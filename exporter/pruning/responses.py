@@ -6,9 +6,9 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
+from exporter.channels.follow import SAME
+from exporter.channels.layers import Layer, layers_of
 from exporter.graph import Graph, shape_of
-from exporter.pruning.follow import SAME
-from exporter.pruning.layers import Layer, layers_of
 from exporter.pruning.streaming import streamed
 
 

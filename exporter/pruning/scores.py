@@ -11,9 +11,9 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
+from exporter.channels.classes import Channels
+from exporter.channels.layers import Layer, following_norm
 from exporter.graph import attr, const
-from exporter.pruning.channels import Channels
-from exporter.pruning.layers import Layer, following_norm
 
 Score = Callable[[Layer], Array]
 """Of one layer's output channels."""

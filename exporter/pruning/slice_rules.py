@@ -6,12 +6,12 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
+from exporter.channels.classes import Channels
+from exporter.channels.follow import BINARY
+from exporter.channels.layers import Layer
 from exporter.graph import Graph, attr, const_input
 from exporter.graph.shapes import infer_shapes
 from exporter.passes.rewrite import set_attrs
-from exporter.pruning.channels import Channels
-from exporter.pruning.follow import BINARY
-from exporter.pruning.layers import Layer
 from exporter.pruning.slicing import Cut, materialise
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
+from exporter.channels.classes import Channels
 from exporter.graph import BATCH, Graph, shape_of, unique_name
-from exporter.pruning.channels import Channels
 
 
 class Cut:

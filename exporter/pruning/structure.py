@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from exporter.array import Array
+from exporter.channels.classes import Channels
+from exporter.channels.ties import Ties
 from exporter.pruning.bundles import bundles
-from exporter.pruning.channels import Channels
-from exporter.pruning.ties import Ties
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 import numpy as np
 
+from exporter.channels.classes import Channels, channels_of
 from exporter.cost.count import Totals, totals
 from exporter.errors import LimitError, UsageError
 from exporter.graph import Graph
-from exporter.pruning.channels import Channels, channels_of
 from exporter.pruning.plan import Plan, schedules_of
 from exporter.pruning.schedule import Schedule
 from exporter.pruning.scores import Scorer, by, l2

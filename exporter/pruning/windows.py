@@ -6,8 +6,8 @@ from math import prod
 import numpy as np
 
 from exporter.array import Array
+from exporter.channels.layers import Layer
 from exporter.graph import attr, shape_of
-from exporter.pruning.layers import Layer
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
+from exporter.channels.layers import Layer, layers_of
 from exporter.errors import UsageError, unknown_name
 from exporter.graph import BATCH, CHANNELS_FIRST, DOMAIN, OPSET, Graph, Port, attr, shape_of, sole_consumer
 from exporter.graph.shapes import infer_shapes
 from exporter.passes.run import clean
-from exporter.pruning.layers import Layer, layers_of
 
 ACTIVATIONS = (
     "Relu",

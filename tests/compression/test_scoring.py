@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from exporter.array import Array
+from exporter.channels.classes import channels_of
 from exporter.compression.scoring import SCORERS, Evidence, scorer
 from exporter.cost.count import totals
 from exporter.data import Dataset, InputSpec
@@ -15,7 +16,6 @@ from exporter.data.rows import MemoryRows
 from exporter.errors import UsageError
 from exporter.graph import Graph, shape_of
 from exporter.passes.run import clean
-from exporter.pruning.channels import channels_of
 from exporter.pruning.proof import require_exact
 from exporter.pruning.prune import Settings, prune
 from exporter.pruning.widths import LOWEST, Budget, Measure, plan_of

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporter.array import Array
+from exporter.channels.classes import channels_of
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
-from exporter.pruning.channels import channels_of
 from exporter.pruning.plan import Plan, schedules_of
 from exporter.pruning.proof import require_exact
 from exporter.pruning.scores import class_scores, l2

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from exporter.pruning.channels import channels_of
+from exporter.channels.classes import channels_of
 from tests.graphs import graph_from_text
 from tests.pruning.cut import prune, weights
 

@@ -5,8 +5,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from exporter.channels.classes import channels_of
 from exporter.graph.evaluate import evaluate
-from exporter.pruning.channels import channels_of
 from exporter.pruning.reconstruction import contributions, greedy, lasso, removal_order, vanishing_penalty
 from exporter.pruning.widths import Budget, Measure, plan_of
 from tests.graphs import graph_from_text, random_inputs

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from exporter.channels.classes import channels_of
+from exporter.channels.layers import Layer, layers_of
 from exporter.graph import Graph
-from exporter.pruning.channels import channels_of
-from exporter.pruning.layers import Layer, layers_of
 from exporter.pruning.responses import responses
 from exporter.pruning.scores import Entropy, class_scores, discriminating, fpgm, gamma, l1, l2, random, taylor, with_next, with_previous
 from tests.graphs import graph_from_text

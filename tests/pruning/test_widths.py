@@ -6,10 +6,10 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from exporter.channels.classes import channels_of
 from exporter.cost.count import totals
 from exporter.errors import LimitError, UsageError
 from exporter.graph import Graph, const
-from exporter.pruning.channels import channels_of
 from exporter.pruning.plan import Plan, schedules_of
 from exporter.pruning.proof import require_exact
 from exporter.pruning.scores import by, class_scores, l1

@@ -13,10 +13,10 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
+from exporter.channels.follow import Walk, follow
+from exporter.channels.layers import Layer, layers_of
+from exporter.channels.ties import Ties
 from exporter.graph import Graph, shape_of
-from exporter.pruning.follow import Walk, follow
-from exporter.pruning.layers import Layer, layers_of
-from exporter.pruning.ties import Ties
 
 SUMS = frozenset(("Add", "Sum"))
 
@@ -72,9 +72,14 @@ class Channels:
         return None if value is None else self.along(value, layer.channel_axis)
 
 
-def channels_of(graph: Graph) -> Channels:
-    """Follow every channel of a cleaned Graph; inputs and outputs are locked."""
-    walk = Walk(Ties(), {}, [], [])
+def channels_of(graph: Graph, *, apart: bool = False) -> Channels:
+    """Follow every channel of a cleaned Graph; inputs and outputs are locked.
+
+    Args:
+        graph: The Graph.
+        apart: Whether depthwise layers make channels of their own, as suits scales; else they pass on those that they read.
+    """
+    walk = Walk(Ties(), {}, [], [], apart)
     for value in graph.model.graph.inputs:
         walk.start(value)
     for node in graph.nodes:

@@ -7,10 +7,10 @@ import numpy as np
 import onnx_ir as ir
 
 from exporter.array import Array
+from exporter.channels.layers import Layer, layer_at
+from exporter.channels.ties import Ties
 from exporter.graph import BATCH, attr, const_input, shape_of
 from exporter.passes.moves import REPLAYED, SAMPLES, moved
-from exporter.pruning.layers import Layer, layer_at
-from exporter.pruning.ties import Ties
 
 SAME = frozenset((
     "Abs", "AveragePool", "BatchNormalization", "Celu", "Clip", "Dropout", "Elu", "Erf", "Exp", "Gelu", "GlobalAveragePool",
@@ -41,12 +41,14 @@ class Walk:
         ids: By value name; values that cannot be followed are left out.
         balanced: Ids of (groups, k), each row of which must keep equally many.
         locks: Name and reason of what was locked.
+        apart: Whether depthwise layers make channels of their own, in place of passing on those that they read.
     """
 
     ties: Ties
     ids: dict[str, Array]
     balanced: list[Array]
     locks: list[tuple[str, str]]
+    apart: bool = False
 
     def get(self, value: ir.Value | None) -> Array | None:
         """The value's ids, if it could be followed."""
@@ -109,7 +111,7 @@ def _plain(value: ir.Value) -> bool:
 def _layer(walk: Walk, layer: Layer) -> None:
     x, out = layer.node.inputs[0], layer.node.outputs[0]
     read = walk.along(x, layer.channel_axis)
-    if layer.depthwise:
+    if layer.depthwise and not walk.apart:
         made = None if read is None else np.repeat(read, layer.rows // layer.columns)
     else:
         made = walk.ties.fresh(layer.rows)
