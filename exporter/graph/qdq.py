@@ -137,6 +137,15 @@ def placed(graph: Graph, quantization: Quantization) -> tuple[Graph, dict[str | 
     return result, found
 
 
+def rounded_by(back: ir.Node) -> ir.Value:
+    """What the pair of a DequantizeLinear rounds."""
+    stored = back.inputs[0]
+    assert stored is not None
+    rounded = _producer(stored).inputs[0]
+    assert rounded is not None
+    return rounded
+
+
 def _producer(value: ir.Value) -> ir.Node:
     node = value.producer()
     assert node is not None

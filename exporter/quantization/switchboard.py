@@ -18,7 +18,7 @@ from exporter.array import Array
 from exporter.errors import EngineError
 from exporter.graph import Graph, shape_of
 from exporter.graph.evaluate import Evaluator
-from exporter.graph.qdq import Affine, Edge, Quantization, layer_of, placed
+from exporter.graph.qdq import Affine, Edge, Quantization, layer_of, placed, rounded_by
 from exporter.quantization.assign import array_of
 
 CHUNK = 16
@@ -58,7 +58,7 @@ class Switchboard:
         self.sites: tuple[Site, ...] = (*quantization.values, *quantization.edges)
         self.constants = tuple(dict.fromkeys((*quantization.constants, *constants)))
         steered, nodes = placed(graph, quantization)
-        self._raw = {site: str(_before(nodes[site]).name) for site in quantization.values}
+        self._raw = {site: str(rounded_by(nodes[site]).name) for site in quantization.values}
         for number, site in enumerate(self.sites):
             _switch(steered, nodes[site], number)
         self.read = {layer_of(n): tuple(None if v is None else str(v.name) for v in n.inputs) for n in steered.nodes}
@@ -146,22 +146,12 @@ def _input(graph: Graph, name: str, shape: Sequence[int], dtype: ir.DataType) ->
     return value
 
 
-def _before(back: ir.Node) -> ir.Value:
-    """What the pair of a DequantizeLinear rounds."""
-    stored = back.inputs[0]
-    assert stored is not None
-    quantize = stored.producer()
-    assert quantize is not None
-    assert quantize.inputs[0] is not None
-    return quantize.inputs[0]
-
-
 def _switch(graph: Graph, back: ir.Node, number: int) -> None:
     """Give a pair's scale and zero point, and whether it rounds, into the caller's hands."""
     stored, out = back.inputs[0], back.outputs[0]
     assert stored is not None
     assert stored.dtype is not None
-    body, source = graph.model.graph, _before(back)
+    body, source = graph.model.graph, rounded_by(back)
     quantize = stored.producer()
     assert quantize is not None
     scale = _input(graph, f"scale_{number}", (), ir.DataType.FLOAT)
