@@ -1,30 +1,42 @@
 """What calibration hands on: statistics of every value, and a few samples to measure with."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 
 from exporter.array import Array
 from exporter.graph import Graph, shape_of
+from exporter.quantization.equalise import equalised
 from exporter.quantization.histogram import Statistics
+from exporter.quantization.measure import halves
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Calibration:
     """A calibrated Graph.
 
     Attributes:
-        graph: The finished float Graph that was run.
-        statistics: Of its values, over all calibration samples.
+        graph: The finished float Graph that is run.
         samples: Some of the calibration samples, spread over all of them, by Graph input name in Graph layout: what repairs and
             choices are measured on. As many as `measured` says.
-        collect: Collects the statistics of a changed Graph on the same samples again.
+        collect: Collects the statistics of a Graph on all samples.
     """
 
     graph: Graph
-    statistics: Statistics
     samples: Mapping[str, Array]
     collect: Callable[[Graph], Statistics]
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Of the Graph's values, over all calibration samples."""
+        return self.collect(self.graph)
+
+    @cached_property
+    def equalised(self) -> tuple["Calibration", tuple[str, ...]]:
+        """The same of the net with like channels, and the names of the values that have them; once for all formats."""
+        graph, values = equalised(self.graph, halves(self.samples)[0])
+        return replace(self, graph=graph), values
 
 
 MEASURED = 128

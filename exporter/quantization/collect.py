@@ -56,7 +56,9 @@ def calibrate(graph: Graph, data: Dataset, *, store: Store | None = None, thread
         return kept(store, changed, data, lambda: run_statistics(changed, data, threads, tick))
 
     few, _ = data.pick(measured(graph))
-    return Calibration(graph, collect(graph), to_graph(graph.inputs, few), collect)
+    calibration = Calibration(graph, to_graph(graph.inputs, few), collect)
+    _ = calibration.statistics
+    return calibration
 
 
 def run_statistics(graph: Graph, data: Dataset, threads: int, tick: Tick) -> Statistics:

@@ -12,7 +12,7 @@ from exporter.quantization.calibration import Calibration
 from exporter.quantization.choose import Choice, Search, by_calibrator
 from exporter.quantization.correct import correct
 from exporter.quantization.draft import Draft, begin, quantized_values
-from exporter.quantization.equalise import equalised, exact, spans
+from exporter.quantization.equalise import exact, spans
 from exporter.quantization.gauge import Gauge
 from exporter.quantization.measure import Loss
 from exporter.quantization.mixed import mix
@@ -32,7 +32,10 @@ ASKED = "asked for"
 """Why a layer stays in float."""
 
 EQUALISED_DB = 0.3
-"""Equalisation stays only for so much: it is a change of the net itself."""
+"""Equalisation stays only for so much where it is a change of the net itself, for numbers beyond a Clip."""
+
+EXACTLY_DB = -1.0
+"""Where it is none: it nearly always helps, and samples to confirm by do not tell less."""
 
 LATER_DB = 2.0
 """What an equalised net may lose at first, and win back by its own ranges, biases and weights; where it is the same for all inputs."""
@@ -125,16 +128,16 @@ class Quantizer:
         """All that is done before layers are left in float; for a net in integers throughout, all. With equalised channels where that ends
         better: what it wins at first may be less than what is won without it."""
         plain = self._tried(self._begun)
-        graph, values = equalised(self._begun.graph, self._gauge.choosing) if self._repairing else (self._begun.graph, ())
+        even, values = self.calibration.equalised if self._repairing else (self.calibration, ())
         if not values:
             return plain
-        refused = self._refused(graph, values)
+        refused = self._refused(even.graph, values)
         if refused is not None:
             return replace(plain, repairs=(refused, *plain.repairs))
         self.tick("equalising channels")
-        other = self._tried(begin(graph, self.calibration.collect(graph), self.writer, self._begun.keep))
+        other = self._tried(begin(even.graph, even.statistics, self.writer, self._begun.keep))
         before, after = self._confirmed(plain), self._confirmed(other)
-        kept = after.quality_db > before.quality_db + EQUALISED_DB
+        kept = after.quality_db > before.quality_db + (EXACTLY_DB if exact(even.graph) else EQUALISED_DB)
         best = other if kept else plain
         return replace(best, repairs=(Repair("equalise", kept, before, after, values), *best.repairs))
 

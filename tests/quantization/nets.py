@@ -66,7 +66,7 @@ def _histogram(rows: Array) -> Histogram:
 
 def calibration_of(graph: Graph, samples: Mapping[str, Array]) -> Calibration:
     """All samples calibrate, and are kept."""
-    return Calibration(graph, statistics_of(graph, samples), samples, lambda g: statistics_of(g, samples))
+    return Calibration(graph, samples, lambda g: statistics_of(g, samples))
 
 
 def conv_net(seed: int = 0, *, activation: str = "Relu", spread: float = 0.0) -> Graph:

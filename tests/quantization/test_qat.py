@@ -98,7 +98,7 @@ def test_narrowed_scores_are_trained_as_they_were_seen_and_narrowed_again(tmp_pa
     graph = conv_net(spread=1.5)
     for name in ("wf", "bf"):  # sure of most pictures
         value = graph.model.graph.initializers[name]
-        value.const_value = ir.tensor(20 * const(value), name=name)
+        value.const_value = ir.tensor(40 * const(value), name=name)
     calibration = calibration_of(graph, pictures(64))
     before = spoilt(quantize(calibration, Plain(), QuantizeSettings("minmax")))
     assert before.report.calibrators["l"] == SOFTMAX
