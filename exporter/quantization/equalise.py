@@ -91,7 +91,7 @@ def _by_class(found: Scalable, sizes: Mapping[str, Array]) -> dict[str, Array]:
 
 def _largest(found: Scalable, classes: Array, sizes: Array) -> Array:
     result = np.zeros(len(found.free))
-    np.maximum.at(result, classes, sizes)
+    np.maximum.at(result, np.broadcast_to(classes, sizes.shape), sizes)
     return result
 
 

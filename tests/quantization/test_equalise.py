@@ -106,6 +106,16 @@ def test_through_a_concatenation_to_all_that_read_it() -> None:
     assert min(np.ptp(found["c"][:4]), np.ptp(found["f"])) > 0.1
 
 
+def test_of_transposed_convolutions_products_and_a_single_channel() -> None:
+    text = """a = Conv (x, wa) b = ConvTranspose <group = 2, strides = [2, 2]> (a, wb, bb) r = PRelu (b, slope) c = Conv (r, wc)
+      f = Flatten (c) d = MatMul (f, wd) y = MatMul (d, wy)"""
+    shapes = {"wa": (6, 3, 1, 1), "wb": (6, 4, 2, 2), "bb": (8,), "wc": (1, 8, 3, 3), "wd": (196, 5), "wy": (5, 4)}
+    found = divisors(text, {**weights(**shapes), "slope": np.full((8, 1, 1), 0.25)})
+    assert list(found) == ["a", "r", "f", "d"]
+    assert min(np.ptp(found[value]) for value in ("a", "r", "d")) > 0.1
+    np.testing.assert_allclose(found["f"], 1, rtol=SAME)
+
+
 @pytest.mark.parametrize(("between", "why"), [
     ("s = Sigmoid (a)", "not homogeneous"), ("s = Add (a, one)", "a constant would have to be scaled, too"),
     ("s = Clip (a, one, two)", "a Clip that does not begin at 0"), ("g = Sigmoid (a) s = Mul (a, g)", "a product of two channels"),
