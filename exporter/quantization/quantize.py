@@ -32,10 +32,7 @@ ASKED = "asked for"
 """Why a layer stays in float."""
 
 EQUALISED_DB = 0.3
-"""Equalisation stays only for so much where it is a change of the net itself, for numbers beyond a Clip."""
-
-EXACTLY_DB = -1.0
-"""Where it is none: it nearly always helps, and samples to confirm by do not tell less."""
+"""Equalisation stays only for so much in the end, where it is a change of the net itself, for numbers beyond a Clip."""
 
 LATER_DB = 2.0
 """What an equalised net may lose at first, and win back by its own ranges, biases and weights; where it is the same for all inputs."""
@@ -76,6 +73,10 @@ class _Try:
     def after(self, outcome: tuple[Draft, Repair]) -> "_Try":
         """With one repair more."""
         return replace(self, draft=outcome[0], repairs=(*self.repairs, outcome[1]))
+
+    def behind(self, repair: Repair) -> "_Try":
+        """With a repair that came before its own."""
+        return replace(self, repairs=(repair, *self.repairs))
 
 
 class Quantizer:
@@ -125,21 +126,22 @@ class Quantizer:
 
     @cached_property
     def _best(self) -> _Try:
-        """All that is done before layers are left in float; for a net in integers throughout, all. With equalised channels where that ends
-        better: what it wins at first may be less than what is won without it."""
-        plain = self._tried(self._begun)
+        """All that is done before layers are left in float; for a net in integers throughout, all. With equalised channels where they are
+        the same net and lose no more at first than they win back; of another net, for numbers beyond a Clip, where that ends better."""
         even, values = self.calibration.equalised if self._repairing else (self.calibration, ())
         if not values:
-            return plain
-        refused = self._refused(even.graph, values)
-        if refused is not None:
-            return replace(plain, repairs=(refused, *plain.repairs))
+            return self._tried(self._begun)
+        first = self._first(even.graph, values)
+        if not first.kept:
+            return self._tried(self._begun).behind(first)
         self.tick("equalising channels")
         other = self._tried(begin(even.graph, even.statistics, self.writer, self._begun.keep))
+        if exact(even.graph):
+            return other.behind(first)
+        plain = self._tried(self._begun)
         before, after = self._confirmed(plain), self._confirmed(other)
-        kept = after.quality_db > before.quality_db + (EXACTLY_DB if exact(even.graph) else EQUALISED_DB)
-        best = other if kept else plain
-        return replace(best, repairs=(Repair("equalise", kept, before, after, values), *best.repairs))
+        kept = after.quality_db > before.quality_db + EQUALISED_DB
+        return (other if kept else plain).behind(Repair("equalise", kept, before, after, values))
 
     @property
     def _repairing(self) -> bool:
@@ -194,8 +196,8 @@ class Quantizer:
             found = found.after(narrow(found.draft, self._gauge))
         return found
 
-    def _refused(self, graph: Graph, values: tuple[str, ...]) -> Repair | None:
-        """Why an equalised net is not tried: it is another one, as Clips end it, or loses far more with ranges of a few samples."""
+    def _first(self, graph: Graph, values: tuple[str, ...]) -> Repair:
+        """Whether an equalised net is tried: not where Clips make it another one, or it loses far more with ranges of a few samples."""
         gauge, keep = self._gauge, self._begun.keep
         if self.settings.precision == "mixed":
             before, after = (gauge.confirm_graph(g) for g in (gauge.graph, graph))
@@ -207,7 +209,7 @@ class Quantizer:
         ranged = (d.with_ranges({**d.ranges, **spans(d.graph, names, gauge.samples)}) for d in drafts)
         before, after = (self._quick(d) for d in ranged)
         slack = LATER_DB if exact(graph) else 0.0
-        return None if after.quality_db > before.quality_db - slack else Repair("equalise", False, before, after, values)
+        return Repair("equalise", after.quality_db > before.quality_db - slack, before, after, values)
 
     def _quick(self, draft: Draft) -> Loss:
         board = Switchboard(draft.graph, draft.quantization, values=self._gauge.values)
