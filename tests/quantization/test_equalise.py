@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 from exporter.array import Array
 from exporter.graph import Graph
 from exporter.graph.evaluate import evaluate
+from exporter.passes.run import clean, fold
 from exporter.quantization.equalise import channel_sizes, equalised, exact
 from exporter.quantization.scalable import scalable
+from exporter.sources.keras import lower_model
 from tests.channel_graphs import KINDS, random_net
 from tests.graphs import graph_from_text, random_inputs
+from tests.nets import build
 from tests.quantization.nets import conv_net, pictures
 
 SAME = 1e-5
@@ -135,6 +138,17 @@ def test_what_layers_share_is_left_alone() -> None:
         weights(w=(3, 3, 1, 1), v=(3, 3, 1, 1)),
     )
     assert not scalable(graph).values
+
+
+@pytest.mark.parametrize(("name", "read"), [("mobilenet_v3_small", 24), ("shufflenet_v2", 56)])
+def test_well_known_nets_stay_the_same(name: str, read: int) -> None:
+    graph = lower_model(build(name), name=name)
+    clean(graph)
+    fold(graph)
+    found = scalable(graph)
+    assert len(found.readers) == read
+    samples = random_inputs(graph, samples=2)
+    require_same(graph, equalised(graph, samples)[0], samples)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
