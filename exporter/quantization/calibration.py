@@ -7,7 +7,7 @@ from math import prod
 
 from exporter.array import Array
 from exporter.graph import Graph, shape_of
-from exporter.quantization.equalise import equalised
+from exporter.quantization.equalise import Equalised, equalised
 from exporter.quantization.histogram import Statistics
 from exporter.quantization.measure import halves
 
@@ -33,10 +33,10 @@ class Calibration:
         return self.collect(self.graph)
 
     @cached_property
-    def equalised(self) -> tuple["Calibration", tuple[str, ...]]:
-        """The same of the net with like channels, and the names of the values that have them; once for all formats."""
-        graph, values = equalised(self.graph, halves(self.samples)[0])
-        return replace(self, graph=graph), values
+    def equalised(self) -> tuple["Calibration", Equalised]:
+        """The same of the net with like channels, and what was done for it; once for all formats."""
+        found = equalised(self.graph, halves(self.samples)[0])
+        return replace(self, graph=found.graph), found
 
 
 MEASURED = 128

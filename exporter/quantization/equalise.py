@@ -12,6 +12,7 @@ Source: Nagel et al. 2019, https://arxiv.org/abs/1906.04721, section 4.1, with r
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
@@ -38,13 +39,23 @@ SWEEPS = 2
 """Over the net: a layer's columns are as large as its rows, which are divided too, leave them."""
 
 
-def exact(graph: Graph) -> bool:
-    """Whether equalising leaves a Graph as it is for all inputs, those beyond a Clip too."""
-    return not scalable(graph).limits
+@dataclass(frozen=True, slots=True)
+class Equalised:
+    """A Graph with like channels.
+
+    Attributes:
+        graph: That one.
+        values: Names of the values that layers read so; none where nothing was to be done.
+        exact: Whether it is the same net for all inputs, those beyond a Clip too.
+    """
+
+    graph: Graph
+    values: tuple[str, ...]
+    exact: bool
 
 
-def equalised(graph: Graph, samples: Mapping[str, Array]) -> tuple[Graph, tuple[str, ...]]:
-    """A Graph with like channels, and the names of the values that layers read so; the one given stays as it is.
+def equalised(graph: Graph, samples: Mapping[str, Array]) -> Equalised:
+    """A Graph with like channels; the one given stays as it is.
 
     Args:
         graph: The float Graph.
@@ -53,14 +64,14 @@ def equalised(graph: Graph, samples: Mapping[str, Array]) -> tuple[Graph, tuple[
     result = graph.clone()
     found = scalable(result)
     if not found.values:
-        return result, ()
+        return Equalised(result, (), exact=True)
     sizes = _by_class(found, channel_sizes(result, list({**dict.fromkeys(found.values), **found.limits}), samples))
     blocks = _blocks(found)
     for _ in range(SWEEPS):
         scale = _divisors(found, sizes, blocks)
         _apply(found, scale)
         sizes = {value: size / scale for value, size in sizes.items()}
-    return result, found.values
+    return Equalised(result, found.values, exact=not found.limits)
 
 
 def channel_sizes(graph: Graph, values: list[str], samples: Mapping[str, Array]) -> dict[str, Array]:

@@ -1,6 +1,7 @@
 """The float net's outputs on a few samples, and what candidates lose against them."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -42,8 +43,10 @@ class Gauge:
         self._scores = frozenset(softmax_scores(graph))
         self.values = tuple(dict.fromkeys(end.value for end in self.tails))
         self._cost = totals(graph).macs + ELEMENT_COST * _elements(graph)
-        self.samples = spread(samples, int(max(WORK / RUNS / self._cost, LEAST)))
-        self.choosing, self.confirming = halves(self.samples)
+        few = int(max(WORK / RUNS / self._cost, LEAST))
+        chosen, self._unseen = halves(samples)
+        self.choosing, self.confirming = spread(chosen, few - few // 2), spread(self._unseen, few // 2)
+        self.samples = {name: np.concatenate([x, self.confirming[name]]) for name, x in self.choosing.items()}
         self.runs = 0
         self._references = {id(part): _outputs(graph, part, self.values) for part in (self.choosing, self.confirming)}
 
@@ -73,6 +76,11 @@ class Gauge:
         Ranges and weights before the last are not chosen by that: of confident answers nothing is left to choose by."""
         return self._loss_of(graph, self.confirming, self._scores)
 
+    def judge_graph(self, graph: Graph) -> Loss:
+        """As `confirm_graph`, on all samples at hand that no choice saw: for the few decisions that come last."""
+        self.runs += 1
+        return self.judged(self._real, _outputs(graph, self._unseen, self.values))
+
     def everything(self, graph: Graph) -> dict[str, Array]:
         """Measured values of a Graph on all samples, in their order."""
         self.runs += 1
@@ -81,6 +89,10 @@ class Gauge:
     def judged(self, real: Mapping[str, Array], got: Mapping[str, Array]) -> Loss:
         """Measured values held against the float net's, as files are judged: see `confirm_graph`."""
         return loss(self.tails, real, got, self._scores)
+
+    @cached_property
+    def _real(self) -> dict[str, Array]:
+        return _outputs(self.graph, self._unseen, self.values)
 
     def affordable(self, share: float, least: int, most: int) -> int:
         """How many candidates a step may run.

@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from exporter.formats import Rounder
-from exporter.graph import Graph
 from exporter.graph.qdq import insert
 from exporter.quantization.adaround import adaround, candidates
 from exporter.quantization.calibration import Calibration
 from exporter.quantization.choose import Choice, Search, by_calibrator
 from exporter.quantization.correct import correct
 from exporter.quantization.draft import Draft, begin, quantized_values
-from exporter.quantization.equalise import exact, spans
+from exporter.quantization.equalise import Equalised, spans
 from exporter.quantization.gauge import Gauge
 from exporter.quantization.measure import Loss
 from exporter.quantization.mixed import mix
@@ -128,20 +127,20 @@ class Quantizer:
     def _best(self) -> _Try:
         """All that is done before layers are left in float; for a net in integers throughout, all. With equalised channels where they are
         the same net and lose no more at first than they win back; of another net, for numbers beyond a Clip, where that ends better."""
-        even, values = self.calibration.equalised if self._repairing else (self.calibration, ())
-        if not values:
+        if not self._repairing or not self.calibration.equalised[1].values:
             return self._tried(self._begun)
-        first = self._first(even.graph, values)
+        even, net = self.calibration.equalised
+        first = self._first(net)
         if not first.kept:
             return self._tried(self._begun).behind(first)
         self.tick("equalising channels")
         other = self._tried(begin(even.graph, even.statistics, self.writer, self._begun.keep))
-        if exact(even.graph):
+        if net.exact:
             return other.behind(first)
         plain = self._tried(self._begun)
-        before, after = self._confirmed(plain), self._confirmed(other)
+        before, after = (self._gauge.judge_graph(insert(t.draft.graph, t.draft.quantization)) for t in (plain, other))
         kept = after.quality_db > before.quality_db + EQUALISED_DB
-        return (other if kept else plain).behind(Repair("equalise", kept, before, after, values))
+        return (other if kept else plain).behind(Repair("equalise", kept, before, after, net.values))
 
     @property
     def _repairing(self) -> bool:
@@ -196,20 +195,20 @@ class Quantizer:
             found = found.after(narrow(found.draft, self._gauge))
         return found
 
-    def _first(self, graph: Graph, values: tuple[str, ...]) -> Repair:
+    def _first(self, net: Equalised) -> Repair:
         """Whether an equalised net is tried: not where Clips make it another one, or it loses far more with ranges of a few samples."""
         gauge, keep = self._gauge, self._begun.keep
         if self.settings.precision == "mixed":
-            before, after = (gauge.confirm_graph(g) for g in (gauge.graph, graph))
+            before, after = (gauge.confirm_graph(g) for g in (gauge.graph, net.graph))
             if after.sqnr_db < EXACT_DB + (self.settings.min_sqnr_db or 0.0):  # layers in float could not win that back
-                return Repair("equalise", False, before, after, values)
+                return Repair("equalise", False, before, after, net.values)
         statistics = self._begun.statistics
-        drafts = self._begun, begin(graph, statistics, self.writer, keep)
+        drafts = self._begun, begin(net.graph, statistics, self.writer, keep)
         names = [v for v in quantized_values(self._begun.points) if v in statistics.values]
         ranged = (d.with_ranges({**d.ranges, **spans(d.graph, names, gauge.samples)}) for d in drafts)
         before, after = (self._quick(d) for d in ranged)
-        slack = LATER_DB if exact(graph) else 0.0
-        return Repair("equalise", after.quality_db > before.quality_db - slack, before, after, values)
+        slack = LATER_DB if net.exact else 0.0
+        return Repair("equalise", after.quality_db > before.quality_db - slack, before, after, net.values)
 
     def _quick(self, draft: Draft) -> Loss:
         board = Switchboard(draft.graph, draft.quantization, values=self._gauge.values)

@@ -97,7 +97,7 @@ def _homogeneous(node: ir.Node) -> bool:
         return len(computed) == len(node.inputs)
     if node.op_type == "Clip":
         low, high = const_input(node, 1), const_input(node, 2)
-        return low is not None and high is not None and float(low) == 0.0
+        return low is not None and high is not None and float(low) == 0.0 < float(high)
     if node.op_type == "Pad":
         value = const_input(node, 2)
         return attr(node, "mode", "constant") != "constant" or value is None or float(value) == 0.0

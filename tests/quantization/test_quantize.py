@@ -16,7 +16,7 @@ from exporter.quantization.draft import begin, regroup
 from exporter.quantization.effort import CONVERSION, INT8, conversions, effort
 from exporter.quantization.gauge import Gauge
 from exporter.quantization.layers import layer_report
-from exporter.quantization.measure import Tail, halves, loss, tails
+from exporter.quantization.measure import Tail, loss, tails
 from exporter.quantization.mixed import SAVES_NOTHING
 from exporter.quantization.quantize import ASKED, EQUALISED_DB, Quantizer, quantize
 from exporter.quantization.sensitivity import macs_of, sensitivity
@@ -295,12 +295,6 @@ def test_losses_by_hand() -> None:
     want = float((pa * np.log(pa / pb) + (1 - pa) * np.log((1 - pa) / (1 - pb))).sum())
     assert loss([Tail("l", "Sigmoid")], {"l": a}, {"l": b}).kl == pytest.approx(want)
     assert loss([Tail("l", None)], {"l": a}, {"l": a}).sqnr_db == 120
-
-
-def test_samples_are_split_in_two() -> None:
-    even, odd = halves({"x": np.arange(5)})
-    assert (even["x"].tolist(), odd["x"].tolist()) == ([0, 2, 4], [1, 3])
-    assert halves({"x": np.arange(1)})[1]["x"].tolist() == [0]
 
 
 def test_sensitivity_knows_nothing_of_repairs(calibration) -> None:

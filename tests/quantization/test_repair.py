@@ -15,7 +15,7 @@ from exporter.quantization.choose import by_calibrator
 from exporter.quantization.correct import correct
 from exporter.quantization.draft import Draft, begin
 from exporter.quantization.equalise import equalised
-from exporter.quantization.gauge import Gauge, spread
+from exporter.quantization.gauge import Gauge
 from exporter.quantization.measure import loss
 from exporter.quantization.moments import Moments, Product, patches, products
 from tests.graphs import graph_from_text
@@ -35,7 +35,7 @@ def loss_of(draft: Draft, gauge: Gauge):
 def test_equalisation_helps_a_net_with_badly_scaled_channels() -> None:
     graph, x = conv_net(spread=2.0), pictures(64)
     gauge = Gauge(graph, x)
-    plain, repaired = (loss_of(drafted(g, x), gauge) for g in (graph, equalised(graph, gauge.choosing)[0]))
+    plain, repaired = (loss_of(drafted(g, x), gauge) for g in (graph, equalised(graph, gauge.choosing).graph))
     assert repaired.sqnr_db > plain.sqnr_db + 3
 
 
@@ -191,9 +191,3 @@ def test_rows_times_columns_are_the_product(trans: int) -> None:
     got = np.einsum("gok,gknp->gonp", product.rows(w), product.columns(x))
     assert np.abs(got - product.results(evaluate(graph, {"x": x})["y"])).max() < 1e-5
     assert np.array_equal(product.weight_of(product.rows(w), w.shape), w)
-
-
-def test_few_samples_are_spread_over_all() -> None:
-    """Data in class folders come class by class: the first few would show one class."""
-    few = spread({"x": np.arange(48)}, 4)["x"]
-    assert few.tolist() == [0, 15, 31, 47]
