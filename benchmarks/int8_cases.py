@@ -154,19 +154,24 @@ def arrays(kit: Path, name: str, *, test: bool) -> tuple[Array, Array | None]:
 
 def _decode(kit: Path, name: str, test: bool) -> tuple[Array, Array | None]:
     case = CASES[name]
-    spec = InputSpec("x", case.shape, case.layout)
-    data = open_data(split_paths(kit, name)[int(test)], [spec], {"x": case.prep}, labels=_labels(kit, case))
+    x, y = decode(case, split_paths(kit, name)[int(test)], _labels(kit, case))
+    return x, y if case.scored else None
+
+
+def decode(case: Case, path: Path, labels: Path | None = None) -> tuple[Array, Array | None]:
+    """Samples as a case's model takes them, and their labels."""
+    data = open_data(path, [InputSpec("x", case.shape, case.layout)], {"x": case.prep}, labels=labels)
     fed, y = next(data.batches(len(data)))
-    return fed["x"], y if case.scored else None
+    return fed["x"], y
 
 
-def flags(kit: Path, name: str) -> tuple[str, ...]:
-    """Preprocessing, calibration data and name for our command line."""
+def flags(kit: Path, name: str, calibration: Path | None = None) -> tuple[str, ...]:
+    """Preprocessing, calibration data (None: the case's own) and name for our command line."""
     case = CASES[name]
     mean, std = (",".join(repr(v) for v in numbers) for numbers in (case.prep.mean, case.prep.std))
     color = ("--color", case.prep.color) if case.prep.color == "bgr" else ()  # else it follows from the number of channels
     labels = ("--labels", str(_labels(kit, case))) if case.split is imagenet else ()
-    given = "--calibration", str(split_paths(kit, name)[0]), "--name", f"{slug(name)}-int8"
+    given = "--calibration", str(calibration or split_paths(kit, name)[0]), "--name", f"{slug(name)}-int8"
     return "--mean", mean, "--std", std, *color, "--resize", case.prep.resize, *labels, *given
 
 

@@ -1,7 +1,7 @@
 """Calibration and test data out of the kit's archives: each function gives the two paths, made once, both in forms that `mexport` reads."""
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,14 +41,34 @@ def fashion(kit: Path, folder: Path) -> Paths:
 
 def cifar10(kit: Path, folder: Path) -> Paths:
     """300 of 5,000 training pictures, 30 a class; 5,000 test pictures."""
+    return _linked(_spread(_cifar10_training(kit, folder)), folder / "cifar10-calibration"), kit_data.cifar10(kit, folder)
+
+
+def _cifar10_training(kit: Path, folder: Path) -> list[Path]:
     train = kit_data.unpack(kit / "datasets/cifar10/train_5000.tar.gz", folder / "cifar10-train") / "train"
-    return _linked(_spread(sorted(train.glob("*/*.png"))), folder / "cifar10-calibration"), kit_data.cifar10(kit, folder)
+    return sorted(train.glob("*/*.png"))
 
 
 def flowers(kit: Path, folder: Path) -> Paths:
     """300 of 1,535 training photos; the 150 test photos."""
+    return _linked(_spread(_flowers_training(kit, folder)), folder / "flowers-calibration"), kit_data.flowers(kit, folder)
+
+
+def _flowers_training(kit: Path, folder: Path) -> list[Path]:
     train = kit_data.unpack(kit / "datasets/tf_flowers/train_1535_short128.tar.gz", folder / "flowers-train")
-    return _linked(_spread(sorted(train.glob("*/*.jpg"))), folder / "flowers-calibration"), kit_data.flowers(kit, folder)
+    return sorted(train.glob("*/*.jpg"))
+
+
+TRAINING: dict[Callable[[Path, Path], Paths], Callable[[Path, Path], list[Path]]] = {cifar10: _cifar10_training, flowers: _flowers_training}
+"""The splits with pictures for more than one draw, to all their training pictures."""
+
+DRAWS = 5
+"""Of 300 training pictures each, none in two of them, each spread over all; the first is what a split calibrates on."""
+
+
+def drawn(split: Callable[[Path, Path], Paths], draw: int, kit: Path, folder: Path) -> Path:
+    """A draw of a split's training pictures."""
+    return _linked(_spread(TRAINING[split](kit, folder), draw), folder / f"{split.__name__}-calibration-{draw}")
 
 
 def imagenet(kit: Path, folder: Path) -> Paths:
@@ -90,8 +110,8 @@ def autoencoder(kit: Path, folder: Path) -> Paths:
     return paths
 
 
-def _spread(items: Sequence[Path]) -> list[Path]:
-    return [items[i * len(items) // CALIBRATION_SAMPLES] for i in range(CALIBRATION_SAMPLES)]
+def _spread(items: Sequence[Path], draw: int = 0) -> list[Path]:
+    return [items[(i * DRAWS + draw) * len(items) // (CALIBRATION_SAMPLES * DRAWS)] for i in range(CALIBRATION_SAMPLES)]
 
 
 def _save(path: Path, x: Array, y: Array, count: int | None = CALIBRATION_SAMPLES) -> None:

@@ -4,7 +4,21 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import app, app_models, arm, bridge, calibration, counts, int8_tables, prediction, pruning_scores, pruning_tables, qat, zoo
+from benchmarks import (
+    app,
+    app_models,
+    arm,
+    bridge,
+    calibration,
+    counts,
+    int8_draws,
+    int8_tables,
+    prediction,
+    pruning_scores,
+    pruning_tables,
+    qat,
+    zoo,
+)
 from benchmarks.markdown import table
 from benchmarks.results import FOLDER, Row, Rows
 
@@ -131,6 +145,7 @@ SECTIONS: dict[str, Callable[[Rows], str]] = {
     "latency": latency,
     "export_time": export_time,
     "int8_accuracy": int8_tables.accuracy,
+    "int8_draws": int8_draws.draws,
     "int8_latency": int8_tables.latency,
     "int8_build": int8_tables.build,
     "calibration": calibration.section,
