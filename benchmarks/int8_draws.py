@@ -27,9 +27,9 @@ NAMES = [name for name, case in CASES.items() if case.split in TRAINING]
 
 INTRO = """### int8: how much of a count is chance
 
-Right answers lost to the float file by files that were calibrated on five draws of 300 training pictures, no picture in two of them; the
-first is that of the tables above. Unlike float: answers that are not the float file's, on average. In so many draws holds the figure that is
-asked of us: no more lost than by the best peer of the same draw plus 0.2 points, or one picture.
+Right answers lost to the float file by files that were calibrated on five draws of 300 training pictures, none in two of them; the
+first is that of the tables above. Unlike float: answers that are not the float file's, on average. Holds: in how many draws the figure does
+that is asked of us, no more lost than by the best peer of the same draw plus 0.2 points, or one picture.
 
 """
 COLUMNS = [*PEERS, *(f"ours {f}" for f in TARGETS)]
