@@ -1,7 +1,7 @@
 """How large numbers are where a difference is told relative to them.
 
-A value is as large as its largest number. But what a Sigmoid gives is computed to some 1e-7, however small it is: where a detector sees
-nothing, all its outputs are no larger than that, and no two engines would agree.
+A value is as large as its largest number. But what a Sigmoid or Tanh gives is computed to some 1e-7, however small it is: where a detector
+sees nothing, all its outputs are no larger than that, and no two engines would agree.
 """
 
 import numpy as np
@@ -11,20 +11,23 @@ from exporter.array import Array
 from exporter.graph.model import Graph
 from exporter.graph.ops import computed_by
 
-SIGMOID_SIZE = 1e-2
-"""What a Sigmoid gives is never taken to be smaller: a ten-thousandth of it is several steps of float32 below 1."""
+BOUNDED = ("Sigmoid", "Tanh")
+"""What they give is at most 1, and computed as a part of that."""
+
+BOUNDED_SIZE = 1e-2
+"""What they give is never taken to be smaller: a ten-thousandth of it is several steps of float32 below 1."""
 
 FAINT = 1e-6
 """Where a reading is checked, values whose numbers are all smaller are compared as if they were so large."""
 
 
 def least_size(value: ir.Value) -> float:
-    """`SIGMOID_SIZE` for probabilities of a Sigmoid, and for products and rows of such; 0 for any other value."""
+    """`BOUNDED_SIZE` for what a Sigmoid or Tanh gives, and for products and rows of such; 0 for any other value."""
     node = computed_by(value)
-    if node is None or node.op_type not in ("Sigmoid", "Mul", "Concat"):
+    if node is None or node.op_type not in (*BOUNDED, "Mul", "Concat"):
         return 0.0
-    known = node.op_type == "Sigmoid" or all(v is not None and least_size(v) for v in node.inputs)
-    return SIGMOID_SIZE if known else 0.0
+    known = node.op_type in BOUNDED or all(v is not None and least_size(v) for v in node.inputs)
+    return BOUNDED_SIZE if known else 0.0
 
 
 def least_sizes(graph: Graph) -> dict[str, float]:

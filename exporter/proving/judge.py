@@ -5,7 +5,7 @@ from typing import Any
 
 from exporter.array import Array
 from exporter.errors import ParityError
-from exporter.graph.sizes import SIGMOID_SIZE
+from exporter.graph.sizes import BOUNDED_SIZE
 from exporter.parity import Limits, before_activation, compare
 from exporter.proving.proof import Finding, Findings, require
 
@@ -34,7 +34,7 @@ def findings(ends: Mapping[str, str | None], reference: Mapping[str, Array], got
         y = got[name]
         ref = reference[name].reshape(y.shape) if reference[name].size == y.size else reference[name]
         inside = (before_activation(op, ref, half=half), before_activation(op, y, half=half)) if op else None
-        found[name] = Finding(compare(ref, y, SIGMOID_SIZE if op == "Sigmoid" else 0.0), compare(*inside) if inside else None)
+        found[name] = Finding(compare(ref, y, BOUNDED_SIZE if op == "Sigmoid" else 0.0), compare(*inside) if inside else None)
     return found
 
 

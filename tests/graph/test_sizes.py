@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from exporter.graph.conditioning import rounding_floor
-from exporter.graph.sizes import SIGMOID_SIZE, least_sizes, relative, size_of
+from exporter.graph.sizes import BOUNDED_SIZE, least_sizes, relative, size_of
 from exporter.parity import compare
 from exporter.passes import Phase
 from exporter.passes.run import checked
@@ -16,17 +16,18 @@ SHAPE = {"k": np.array([0, 3])}
 @pytest.mark.parametrize(
     ("body", "least"),
     [
-        ("y = Sigmoid (x)", SIGMOID_SIZE),
-        ("s = Sigmoid (x) y = Reshape (s, k)", SIGMOID_SIZE),
-        ("s = Sigmoid (x) t = Sigmoid (x) y = Mul (s, t)", SIGMOID_SIZE),
-        ("s = Sigmoid (x) t = Sigmoid (x) y = Concat <axis = 1> (s, t)", SIGMOID_SIZE),
+        ("y = Sigmoid (x)", BOUNDED_SIZE),
+        ("y = Tanh (x)", BOUNDED_SIZE),
+        ("s = Sigmoid (x) y = Reshape (s, k)", BOUNDED_SIZE),
+        ("s = Sigmoid (x) t = Tanh (x) y = Mul (s, t)", BOUNDED_SIZE),
+        ("s = Sigmoid (x) t = Sigmoid (x) y = Concat <axis = 1> (s, t)", BOUNDED_SIZE),
         ("s = Sigmoid (x) y = Mul (s, x)", 0),
         ("s = Sigmoid (x) y = Relu (s)", 0),
         ("s = Sigmoid (x) y = Softmax (s)", 0),
         ("y = Relu (x)", 0),
     ],
 )
-def test_what_only_sigmoids_give_has_a_least_size(body: str, least: float) -> None:
+def test_what_only_bounded_functions_give_has_a_least_size(body: str, least: float) -> None:
     graph = graph_from_text(f"g (float[N,3] x) => (float[N,M] y) {{ {body} }}", SHAPE if "Reshape" in body else {})
     assert least_sizes(graph)["y"] == least
 
