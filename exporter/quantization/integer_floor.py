@@ -17,9 +17,12 @@ from exporter.graph.sizes import least_sizes
 from exporter.parity import sqnr_db
 from exporter.runtimes.settings import FLOAT_ERROR
 
+DRAWS = 8
+"""Moved Graphs: where one sample in a few decides, of three all may be as near as is rare (decision 17)."""
+
 
 def integer_floor_db(
-    graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | None = None, *, depthwise: float = FLOAT_ERROR, draws: int = 3
+    graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | None = None, *, depthwise: float = FLOAT_ERROR, draws: int = DRAWS
 ) -> dict[str, float]:
     """By value name: the smallest signal-to-noise ratio, in dB, of moved Graphs against the Graph; infinite where none moves it.
 
@@ -33,21 +36,22 @@ def integer_floor_db(
     still = evaluate(graph, inputs, values)
     floors, least = dict.fromkeys(still, float("inf")), least_sizes(graph)
     for seed in range(draws):
-        other = evaluate(_moved(graph, depthwise, np.random.default_rng(seed)), inputs, values)
+        other = evaluate(moved(graph, depthwise, np.random.default_rng(seed)), inputs, values)
         floors = {name: min(floor, sqnr_db(still[name], other[name], least.get(name, 0.0))) for name, floor in floors.items()}
     return floors
 
 
-def _moved(graph: Graph, depthwise: float, rng: np.random.Generator) -> Graph:
-    moved = graph.clone()
-    for node in moved.nodes:
+def moved(graph: Graph, depthwise: float, rng: np.random.Generator) -> Graph:
+    """The Graph as another right implementation might compute it."""
+    other = graph.clone()
+    for node in other.nodes:
         scale = const(node.inputs[1]) if node.op_type == "DequantizeLinear" and const(node.inputs[0]) is not None else None
         if scale is None:
             continue
         size = depthwise if any(_is_depthwise(user) for user, _ in node.outputs[0].uses()) else FLOAT_ERROR
         tensor = (scale * (1 + rng.uniform(-size, size, scale.shape))).astype(np.float32)
-        node.replace_input_with(1, add_constant(moved, f"{node.outputs[0].name}__moved", tensor))
-    return moved
+        node.replace_input_with(1, add_constant(other, f"{node.outputs[0].name}__moved", tensor))
+    return other
 
 
 def _is_depthwise(node: ir.Node) -> bool:
