@@ -79,7 +79,8 @@ def measure(kit: Path, results: Results, name: str) -> None:
 
 def draws(rows: Rows) -> str:
     """Losses of every draw."""
-    counted = [(n, c) for n in NAMES for c in COLUMNS if all("right" in rows.get(_key(n, c, draw), {}) for draw in range(DRAWS))]
+    whole = [name for name in NAMES if all(_key(name, column, draw) in rows for column in COLUMNS for draw in range(DRAWS))]
+    counted = [(n, c) for n in whole for c in COLUMNS if all("right" in rows[_key(n, c, draw)] for draw in range(DRAWS))]
     lines = [_line(name, column, rows) for name, column in counted]
     return INTRO + table(["net, file", *(f"draw {d + 1}" for d in range(DRAWS)), "mean", "unlike float", "of", "holds"], lines)
 
