@@ -22,7 +22,7 @@ DRAWS = 8
 
 
 def integer_floor_db(
-    graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | None = None, *, depthwise: float = FLOAT_ERROR, draws: int = DRAWS
+    graph: Graph, inputs: Mapping[str, Array], values: Sequence[str] | None = None, *, depthwise: float = FLOAT_ERROR
 ) -> dict[str, float]:
     """By value name: the smallest signal-to-noise ratio, in dB, of moved Graphs against the Graph; infinite where none moves it.
 
@@ -31,11 +31,10 @@ def integer_floor_db(
         inputs: By Graph input name, in Graph layout.
         values: Names; None for the Graph's outputs.
         depthwise: Relative error of depthwise layers, see `runtimes.settings.depthwise_error`; all others have `FLOAT_ERROR`.
-        draws: Moved Graphs.
     """
     still = evaluate(graph, inputs, values)
     floors, least = dict.fromkeys(still, float("inf")), least_sizes(graph)
-    for seed in range(draws):
+    for seed in range(DRAWS):
         other = evaluate(moved(graph, depthwise, np.random.default_rng(seed)), inputs, values)
         floors = {name: min(floor, sqnr_db(still[name], other[name], least.get(name, 0.0))) for name, floor in floors.items()}
     return floors

@@ -24,7 +24,7 @@ def test_samples_are_split_in_two() -> None:
 
 
 def test_of_a_big_net_a_few_samples_choose_and_all_others_judge_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.quantization.gauge.WORK", 0.0)
+    monkeypatch.setattr("exporter.quantization.gauge.RUNS", float("inf"))
     graph, x = conv_net(spread=1.5), pictures(50)
     gauge = Gauge(graph, x)
     even, odd = (part["x"] for part in halves(x))
@@ -35,3 +35,13 @@ def test_of_a_big_net_a_few_samples_choose_and_all_others_judge_in_the_end(monke
     want, got = (evaluate(g, {"x": odd}, gauge.values) for g in (graph, rounded))
     assert gauge.judge_graph(rounded).noise == pytest.approx(gauge.judged(want, got).noise, rel=1e-5)
     assert gauge.judge_graph(rounded).noise != gauge.confirm_graph(rounded).noise
+
+
+def test_of_a_big_net_with_clips_all_that_chose_nothing_judge_the_two_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.quantization.gauge.RUNS", float("inf"))
+    graph, x = conv_net(activation="Clip", spread=1.5), pictures(50)
+    result, gauge = quantize(calibration_of(graph, x), Plain(), QuantizeSettings()), Gauge(graph, x)
+    repair = next(r for r in result.report.repairs if r.name == "equalise")
+    said = repair.after if repair.kept else repair.before
+    assert said.noise == pytest.approx(gauge.judge_graph(result.graph).noise, rel=1e-5)
+    assert said.noise != pytest.approx(gauge.confirm_graph(result.graph).noise, rel=1e-5)
